@@ -1,4 +1,5 @@
-// A node:cluster of two workers that try to bind: both the same free port, then one that is taken.
+// A node:cluster of two workers that try to bind: both the same free port (without `exclusive`
+// they would share it without a word), then one that is taken.
 // Arguments: URL of udp_transport.js, the taken port.
 import cluster from "node:cluster";
 import process from "node:process";
@@ -25,7 +26,11 @@ if (cluster.isPrimary) {
       worker.send(port);
     });
   await Promise.all(workers.map((worker) => new Promise((r) => worker.once("message", r))));
-  const first = await ask(workers[0], 0);
+  // A free port asked for by number, as a configuration would.
+  const { UdpTransport } = await import(url);
+  const probe = await UdpTransport.bind({ address: "127.0.0.1", port: 0, onDatagram() {} });
+  await probe.close();
+  const first = await ask(workers[0], probe.port);
   const second = await ask(workers[1], first.port);
   const third = await ask(workers[1], Number(taken));
   for (const worker of workers) worker.kill();
