@@ -16,7 +16,7 @@ import { stampOf } from "./version.ts";
  *
  * `keyHash >>> 17` is the leaf (0 to 32,767). `entry` and `previous` always have equal `keyHash`.
  */
-export interface Change {
+export interface EntryChange {
   readonly key: string;
 
   /** What the key holds from now on. Absent: the key is forgotten (reaped), or damaged. */
@@ -73,7 +73,7 @@ export interface LeafCorrection {
  */
 export interface Batch {
   /** In order; at most one for a key. */
-  readonly changes: readonly Change[];
+  readonly changes: readonly EntryChange[];
 
   /** The map's own object, after this batch; it changes with the next one, so copy what you keep. */
   readonly state: Readonly<MapState>;
