@@ -3,3 +3,7 @@ export * from "./host_port.ts";
 export * from "./seed_resolver.ts";
 export * from "./shared_state.ts";
 export * from "./udp_transport.ts";
+export * from "./swim_accusations.ts";
+export * from "./swim_machine.ts";
+export * from "./swim_options.ts";
+export * from "./swim_types.ts";
