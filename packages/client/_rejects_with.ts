@@ -13,7 +13,9 @@ export async function rejectsWith(
     reason = error;
   }
   if (!(reason instanceof DndError)) {
-    throw new Error(`expected a DndError ${code}, got ${String(reason ?? "success")}`);
+    throw new Error(
+      `expected a DndError ${code}, got ${reason instanceof Error ? reason.message : "no error"}`,
+    );
   }
   if (reason.code !== code || (outcome !== undefined && reason.outcome !== outcome)) {
     throw new Error(

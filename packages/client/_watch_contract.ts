@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Change, KeyValue, Watch } from "./key_value.ts";
+import type { KeyValue } from "./key_value.ts";
+import type { Change, Watch } from "./watch.ts";
 import { rejectsWith } from "./_rejects_with.ts";
 
 async function take(watch: Watch, count: number): Promise<Change[]> {

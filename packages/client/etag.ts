@@ -1,4 +1,4 @@
-import type { Version } from "./key_value.ts";
+import type { Version } from "./key_value_types.ts";
 
 /**
  * Formats a version as the entity tag of the HTTP interface, quotes included.

@@ -15,8 +15,11 @@
  */
 
 export * from "./check_key.ts";
+export * from "./create_client.ts";
 export * from "./dnd_error.ts";
 export * from "./etag.ts";
 export * from "./key_value.ts";
+export * from "./key_value_types.ts";
 export * from "./operations.ts";
 export * from "./value_codec.ts";
+export * from "./watch.ts";

@@ -1,4 +1,4 @@
-import type { CallOptions } from "./key_value.ts";
+import type { CallOptions } from "./key_value_types.ts";
 
 /** A member's state: see DESIGN.md section 5 and rule 2. */
 export type MemberState = "alive" | "suspect" | "stopped" | "dead" | "left" | "forgotten";
@@ -170,10 +170,10 @@ export interface Operations {
   ): Promise<ImportResult>;
   /** Calls further peers, `host:port` each. */
   join(peers: readonly string[], options?: CallOptions): Promise<void>;
-  /** Leaves the cluster after one complete exchange; fails loudly otherwise (rule 2). */
+  /** Leaves the cluster after one complete exchange; fails loudly otherwise (rule 2). Default time: 1 minute. */
   leave(options?: CallOptions): Promise<void>;
   /** Forgets a dead member (rule 3). */
   forget(node: string, options?: CallOptions): Promise<void>;
-  /** Makes a consistent copy in a folder of the node's machine. */
+  /** Makes a consistent copy in a folder of the node's machine. Default time: 10 minutes. */
   backup(folder: string, options?: CallOptions): Promise<BackupResult>;
 }

@@ -1,0 +1,41 @@
+import { readArray } from "./_wire_value.ts";
+import type { ExportLine, ImportFailure, ImportResult } from "./operations.ts";
+
+/** About how much is sent in one request: not every fetch can send a body as a stream. */
+const CHUNK_CHARS = 1024 * 1024;
+
+/**
+ * Sends lines in requests of about a mebibyte each, one after the other, and adds up the answers.
+ *
+ * @param lines the lines
+ * @param send sends one body and gives the node's answer
+ */
+export async function importLines(
+  lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
+  send: (body: string, imported: number) => Promise<Readonly<Record<string, unknown>>>,
+): Promise<ImportResult> {
+  let imported = 0;
+  const failed: ImportFailure[] = [];
+  let chunk: string[] = [];
+  let chars = 0;
+  let sent = 0;
+  const flush = async (): Promise<void> => {
+    const answer = await send(chunk.join(""), imported);
+    imported += Number(answer["imported"]);
+    for (const failure of readArray(answer["failed"], "failed")) {
+      const { line, code, detail } = failure;
+      failed.push({ line: sent + Number(line), code: String(code), detail: String(detail) });
+    }
+    sent += chunk.length;
+    chunk = [];
+    chars = 0;
+  };
+  for await (const line of lines) {
+    const text = JSON.stringify(line) + "\n";
+    chunk.push(text);
+    chars += text.length;
+    if (chars >= CHUNK_CHARS) await flush();
+  }
+  if (chunk.length > 0) await flush();
+  return { imported, failed };
+}

@@ -1,0 +1,72 @@
+import { checkTimeout } from "./_checks.ts";
+import { Endpoints } from "./_endpoints.ts";
+import { HttpClient } from "./_http_client.ts";
+import { Transport } from "./_transport.ts";
+import type { KeyValue } from "./key_value.ts";
+import type { CallOptions } from "./key_value_types.ts";
+import type { Operations } from "./operations.ts";
+
+/** Options of {@link createClient}. */
+export interface ClientOptions {
+  /**
+   * Base URLs of one or more nodes of the same cluster: `http://127.0.0.1:6080`. A path in front of
+   * the API is kept. More of them: the client survives more nodes.
+   */
+  readonly urls: readonly string[];
+  /** Bearer token, if the nodes want one. Default: none. */
+  readonly token?: string;
+  /** Default of every call's `timeoutMs`, in milliseconds. Default 10,000. */
+  readonly timeoutMs?: number;
+  /**
+   * How often all URLs are tried, with a pause in between that doubles from 100 ms to 2 s and follows
+   * `Retry-After`, within the time of the call. Default 3. Reads are tried again after any failure,
+   * writes only if they were certainly not applied.
+   */
+  readonly rounds?: number;
+  /** In place of the global `fetch`; then blocked ports are its own affair. */
+  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+}
+
+/** What {@link createClient} returns: the keys and values, and what an operator does. */
+export interface Client extends KeyValue, Operations {
+  /** Resolves if a node answers: the process serves, ready or not. */
+  health(options?: CallOptions): Promise<void>;
+  /** The node's metrics in the Prometheus text format. */
+  metrics(options?: CallOptions): Promise<string>;
+  /** The OpenAPI 3.1 document of the node. */
+  openapi(options?: CallOptions): Promise<Record<string, unknown>>;
+}
+
+/**
+ * Creates a client. It needs nothing but `fetch`, and opens no connection before the first call.
+ *
+ * One URL is used as long as it answers, so a client reads its own writes; when it fails the next one
+ * takes over, and what was written through the first one may reach it a moment later.
+ *
+ * @param options where the nodes are
+ * @throws {TypeError} for a URL that is none
+ * @throws {DndError} `port-blocked` for a port that `fetch` refuses, 6000 among them
+ *
+ * @example
+ * ```ts
+ * import { createClient } from "@dnd/client";
+ *
+ * const dnd = createClient({ urls: ["http://127.0.0.1:6080"] });
+ * const receipt = await dnd.put("user1", { name: "Jack" }, { ttlMs: 60_000 });
+ * await dnd.put("user1", { name: "Jill" }, { ifMatch: receipt.etag });
+ * await dnd.close();
+ * ```
+ */
+export function createClient(options: ClientOptions): Client {
+  const { fetch: ownFetch, token } = options;
+  const endpoints = new Endpoints(options.urls, ownFetch === undefined);
+  const timeoutMs = checkTimeout(options.timeoutMs, 10_000);
+  const rounds = options.rounds ?? 3;
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    throw new RangeError(`Cannot create a client: rounds ${rounds} is no whole number from 1`);
+  }
+  // Looked up at each call, so that a global replaced by a test or a polyfill is honoured.
+  const fetchLike = ownFetch ?? ((url: string, init: RequestInit) => globalThis.fetch(url, init));
+  const transport = new Transport({ endpoints, fetch: fetchLike, token, timeoutMs, rounds });
+  return new HttpClient(transport, endpoints, timeoutMs);
+}
