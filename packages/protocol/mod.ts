@@ -1,1 +1,9 @@
-export {};
+export * from "./messages.ts";
+export * from "./limits.ts";
+export * from "./decode_error.ts";
+export * from "./encode.ts";
+export * from "./decode.ts";
+export * from "./crc32.ts";
+export * from "./packet_header.ts";
+export * from "./packet.ts";
+export * from "./frame.ts";

@@ -1,0 +1,93 @@
+import protobuf from "protobufjs/light.js";
+
+// Ids in hex are turned into bytes again and again: the ones used last are kept.
+const ID_PLACES = 256;
+const idText: (string | undefined)[] = new Array<string | undefined>(ID_PLACES).fill(undefined);
+const idBytes: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(ID_PLACES).fill(
+  undefined,
+);
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function fromHex(text: string, length: number): Uint8Array {
+  if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) {
+    throw new TypeError(
+      `Cannot encode: an id is ${2 * length} lower-case hex digits, not ${JSON.stringify(text)}`,
+    );
+  }
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+/** protobufjs's writer, with the checks that keep us from sending what nobody would take. */
+export class WireWriter extends protobuf.Writer {
+  /** A uint64 that is a safe integer. */
+  safeUint64(name: string, value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`Cannot encode: ${name} is ${value}, not a safe integer from 0 up`);
+    }
+    if (value <= 0xffff_ffff) this.uint32(value);
+    else this.uint64(value);
+  }
+
+  /** A uint32. */
+  safeUint32(name: string, value: number): void {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+      throw new RangeError(`Cannot encode: ${name} is ${value}, not an integer from 0 to 2^32 - 1`);
+    }
+    this.uint32(value);
+  }
+
+  /** UTF-8 within a number of bytes, with its length before it. */
+  text(name: string, value: string, min: number, max: number): void {
+    const before = this.pos;
+    if (value.length > max) this.#refuse(name, value.length, min, max, "or more ");
+    // A string of fewer than 128 bytes has a length of one byte; where it starts tells its length.
+    this.string(value);
+    const written = this.pos - before;
+    const bytes = written - (written < 129 ? 1 : written < 16_386 ? 2 : 3);
+    if (bytes < min || bytes > max) this.#refuse(name, bytes, min, max, "");
+    if (bytes !== value.length && LONE_SURROGATE.test(value)) {
+      throw new TypeError(`Cannot encode: ${name} has half of a surrogate pair`);
+    }
+  }
+
+  /** Bytes within limits, with their length before them. */
+  limitedBytes(name: string, value: Uint8Array, min: number, max: number): void {
+    if (value.length < min || value.length > max) this.#refuse(name, value.length, min, max, "");
+    this.bytes(value);
+  }
+
+  /** A hex text as bytes, with their length before them. */
+  hex(value: string, length: number): void {
+    this.bytes(fromHex(value, length));
+  }
+
+  /** A node id, with its length before it. */
+  nodeId(value: string): void {
+    const place =
+      (value.charCodeAt(0) * 31 + value.charCodeAt(value.length - 1) * 7 + value.charCodeAt(1)) &
+      (ID_PLACES - 1);
+    let bytes = idText[place] === value ? idBytes[place] : undefined;
+    if (bytes === undefined) {
+      bytes = fromHex(value, 16);
+      idText[place] = value;
+      idBytes[place] = bytes;
+    }
+    this.bytes(bytes);
+  }
+
+  /** Everything written, in a buffer of its own: it may be kept, or transferred to another thread. */
+  take(): Uint8Array {
+    const copy = new Uint8Array(this.pos);
+    copy.set(this.buf.subarray(0, this.pos));
+    return copy;
+  }
+
+  #refuse(name: string, bytes: number, min: number, max: number, more: string): never {
+    throw new RangeError(
+      `Cannot encode: ${name} has ${bytes} ${more}bytes, not ${min === max ? min : `${min} to ${max}`}`,
+    );
+  }
+}
