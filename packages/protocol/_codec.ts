@@ -35,6 +35,7 @@ const SEEN_WORDS = 32;
 function defaultOf(field: FieldPlan): unknown {
   switch (field.kind) {
     case "uint32":
+    case "fixed32":
     case "uint64":
     case "padding":
       return 0;
@@ -99,6 +100,8 @@ function readValue(reader: WireReader, field: FieldPlan): unknown {
   switch (field.kind) {
     case "uint32":
       return reader.uint32();
+    case "fixed32":
+      return reader.fixed32();
     case "uint64":
       return reader.uint64();
     case "bool":
@@ -239,6 +242,10 @@ function writeValue(writer: WireWriter, field: FieldPlan, value: unknown): void 
       if (value === 0) return;
       writer.uint32(tag);
       return writer.safeUint32(field.fullName, value as number);
+    case "fixed32":
+      if (value === 0) return;
+      writer.uint32(tag);
+      return writer.safeFixed32(field.fullName, value as number);
     case "uint64":
       if (value === 0) return;
       writer.uint32(tag);

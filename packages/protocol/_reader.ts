@@ -136,6 +136,20 @@ export class WireReader {
     return this.#fail("a number of more than 10 bytes");
   }
 
+  /** Four bytes, the lowest first. */
+  fixed32(): number {
+    const start = this.position;
+    this.#skipBytes(4);
+    const bytes = this.#bytes;
+    return (
+      ((bytes[start] ?? 0) |
+        ((bytes[start + 1] ?? 0) << 8) |
+        ((bytes[start + 2] ?? 0) << 16) |
+        ((bytes[start + 3] ?? 0) << 24)) >>>
+      0
+    );
+  }
+
   /** A bool; by the wire format every varint but 0 is true. */
   bool(): boolean {
     const start = this.position;

@@ -14,6 +14,7 @@ import {
 /** What a field is in memory, beyond its type in `dnd.proto`. */
 export type FieldKind =
   | "uint32"
+  | "fixed32"
   | "uint64"
   | "bool"
   | "string"
@@ -32,7 +33,7 @@ export interface FieldPlan {
   readonly fullName: string;
   readonly id: number;
   readonly kind: FieldKind;
-  readonly wireType: 0 | 2;
+  readonly wireType: 0 | 2 | 5;
   readonly repeated: boolean;
 
   /** Bytes of a string or of bytes. */
@@ -74,6 +75,20 @@ interface Rule {
   readonly required?: boolean;
   readonly maxItems?: number;
 }
+
+const WIRE_TYPES: Readonly<Record<FieldKind, 0 | 2 | 5>> = {
+  uint32: 0,
+  fixed32: 5,
+  uint64: 0,
+  bool: 0,
+  string: 2,
+  bytes: 2,
+  nodeId: 2,
+  bootId: 2,
+  state: 0,
+  padding: 2,
+  message: 2,
+};
 
 const nodeId: Rule = { kind: "nodeId", min: NODE_ID_BYTES, max: NODE_ID_BYTES };
 const ownId: Rule = { ...nodeId, required: true };
@@ -166,6 +181,7 @@ function planField(field: protobuf.Field): FieldPlan {
   else if (rule?.kind !== undefined) kind = rule.kind;
   else if (
     field.type === "uint32" ||
+    field.type === "fixed32" ||
     field.type === "uint64" ||
     field.type === "bool" ||
     field.type === "string" ||
@@ -183,7 +199,7 @@ function planField(field: protobuf.Field): FieldPlan {
     fullName,
     id: field.id,
     kind,
-    wireType: kind === "uint32" || kind === "uint64" || kind === "bool" || kind === "state" ? 0 : 2,
+    wireType: WIRE_TYPES[kind],
     repeated: field.repeated,
     min: rule?.min ?? 0,
     max: rule?.max ?? MAX_FRAME_BYTES,

@@ -33,10 +33,14 @@ export class WireWriter extends protobuf.Writer {
 
   /** A uint32. */
   safeUint32(name: string, value: number): void {
-    if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
-      throw new RangeError(`Cannot encode: ${name} is ${value}, not an integer from 0 to 2^32 - 1`);
-    }
+    this.#checkUint32(name, value);
     this.uint32(value);
+  }
+
+  /** A uint32 in four bytes. */
+  safeFixed32(name: string, value: number): void {
+    this.#checkUint32(name, value);
+    this.fixed32(value);
   }
 
   /** UTF-8 within a number of bytes, with its length before it. */
@@ -83,6 +87,12 @@ export class WireWriter extends protobuf.Writer {
     const copy = new Uint8Array(this.pos);
     copy.set(this.buf.subarray(0, this.pos));
     return copy;
+  }
+
+  #checkUint32(name: string, value: number): void {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+      throw new RangeError(`Cannot encode: ${name} is ${value}, not an integer from 0 to 2^32 - 1`);
+    }
   }
 
   #refuse(name: string, bytes: number, min: number, max: number, more: string): never {

@@ -119,6 +119,7 @@ export const descriptor: INamespace = {
                 generation: { type: "uint64", id: 4 },
                 incarnation: { type: "uint64", id: 5 },
                 wall: { type: "uint64", id: 6 },
+                view: { type: "fixed32", id: 7 },
                 ping: { type: "Ping", id: 10 },
                 ack: { type: "Ack", id: 11 },
                 pingRequest: { type: "PingRequest", id: 12 },

@@ -200,6 +200,9 @@ export interface Envelope extends Unknown {
   /** The sender's wall clock in milliseconds since 1970. */
   readonly wall: number;
 
+  /** A hash of the member table: who is up, by whose account (see @dnd/gossip). */
+  readonly view: number;
+
   /** Absent: an envelope that only carries rumors, or a message this version does not know. */
   readonly message?: EnvelopeMessage;
   readonly members: readonly Member[];
