@@ -1,0 +1,205 @@
+import type { Prng } from "./prng.ts";
+import type { SimulatedNetwork } from "./simulated_network.ts";
+import type { SimulatedStream } from "./simulated_stream.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
+
+/** A program that runs on a simulated host. Made anew at each start of the process. */
+export interface Program {
+  /** The process starts. */
+  start?(): void;
+
+  /** A datagram came. */
+  datagram?(bytes: Uint8Array, from: string): void;
+
+  /** Somebody opened a stream. Without this method streams are refused. */
+  stream?(stream: SimulatedStream): void;
+
+  /** SIGTERM: end in order. Without this method the process just ends. */
+  terminate?(): void;
+}
+
+/** Makes the program of a host. Called at each start. */
+export type ProgramFactory = (host: SimulatedHost) => Program;
+
+/** Where a host is in its life. */
+export type HostState = "running" | "paused" | "down" | "off";
+
+/**
+ * A machine with one process: an address, clocks, timers, datagrams, streams, a folder that outlives the
+ * process. Faults are methods: {@linkcode kill}, {@linkcode pause}, {@linkcode restart} and so on.
+ */
+export class SimulatedHost {
+  /** `host:port`. */
+  readonly address: string;
+
+  /** Position among the hosts of the simulation. */
+  readonly index: number;
+
+  /** The host's own randomness. */
+  readonly prng: Prng;
+
+  /** What the process keeps on disk. A restart without folder empties it. */
+  readonly folder: Map<string, unknown> = new Map();
+
+  /** Added to each delivery and timer, up to this, at random: a slow or overloaded machine. */
+  slowMs = 0;
+
+  /** Wall clock minus the simulation's. */
+  wallOffsetMs = 0;
+
+  /** @internal rises with each start: what belongs to an older process is dropped */
+  epoch = 0;
+
+  /** @internal side of a partition; hosts of different sides hear nothing of each other */
+  side = 0;
+
+  /** Datagrams that a paused process missed because its receive buffer was full. */
+  overflows = 0;
+
+  #state: HostState = "down";
+  #program: Program = {};
+  #factory: ProgramFactory;
+  #clock: VirtualClock;
+  #network: SimulatedNetwork;
+  #waiting: { timers: (() => void)[]; input: (() => void)[]; bytes: number } = {
+    timers: [],
+    input: [],
+    bytes: 0,
+  };
+
+  /** @internal hosts are made by `Simulation.addHost()` */
+  constructor(
+    factory: ProgramFactory,
+    options: {
+      readonly address: string;
+      readonly index: number;
+      readonly prng: Prng;
+      readonly clock: VirtualClock;
+      readonly network: SimulatedNetwork;
+    },
+  ) {
+    this.#factory = factory;
+    this.address = options.address;
+    this.index = options.index;
+    this.prng = options.prng;
+    this.#clock = options.clock;
+    this.#network = options.network;
+  }
+
+  /** The program that runs now, or ran last. */
+  get program(): Program {
+    return this.#program;
+  }
+
+  get state(): HostState {
+    return this.#state;
+  }
+
+  /** Monotonic milliseconds. */
+  now(): number {
+    return this.#clock.now;
+  }
+
+  /** Wall clock in ms since 1970, with this host's offset. Virtual time 0 is 2026-06-01. */
+  wall(): number {
+    return 1_780_272_000_000 + Math.floor(this.#clock.now) + this.wallOffsetMs;
+  }
+
+  /** Runs `run` in `delayMs`, unless the process has ended by then; late while it is paused. */
+  schedule(delayMs: number, run: () => void): void {
+    const epoch = this.epoch;
+    this.#clock.schedule(delayMs + this.#slowness(), () => {
+      if (epoch !== this.epoch) return;
+      if (this.#state === "paused") this.#waiting.timers.push(run);
+      else if (this.#state === "running") run();
+    });
+  }
+
+  /** Sends a datagram. It may be lost, late, doubled, out of order. */
+  send(to: string, bytes: Uint8Array): void {
+    if (this.#state === "running") this.#network.send(this, to, bytes);
+  }
+
+  /** Opens a stream; listen to its `onOpen`, `onFrame` and `onEnd`. */
+  open(to: string, purpose: string): SimulatedStream {
+    return this.#network.open(this, to, purpose);
+  }
+
+  /** Starts the process. Does nothing if it runs. */
+  start(): void {
+    if (this.#state === "running" || this.#state === "paused") return;
+    this.epoch += 1;
+    this.#state = "running";
+    this.#waiting = { timers: [], input: [], bytes: 0 };
+    this.#program = this.#factory(this);
+    this.#program.start?.();
+  }
+
+  /** Ends the process at once (SIGKILL): the machine stays and refuses connections. */
+  kill(): void {
+    this.#end("down");
+  }
+
+  /** The machine is gone: silence. */
+  powerOff(): void {
+    this.#end("off");
+  }
+
+  /** Asks the process to end (SIGTERM); it ends when its program calls {@linkcode kill}. */
+  terminate(): void {
+    if (this.#program.terminate === undefined) this.kill();
+    else this.#program.terminate();
+  }
+
+  /** Ends the process and starts it again at once. */
+  restart(options: { readonly keepFolder?: boolean } = {}): void {
+    this.kill();
+    if (options.keepFolder === false) this.folder.clear();
+    this.start();
+  }
+
+  /** Freezes the process (SIGSTOP): timers wait, datagrams queue in a receive buffer of 4 MiB. */
+  pause(): void {
+    if (this.#state === "running") this.#state = "paused";
+  }
+
+  /** Continues it: first all timers that came due, then all that arrived, as an event loop does. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    const { timers, input } = this.#waiting;
+    this.#waiting = { timers: [], input: [], bytes: 0 };
+    const epoch = this.epoch;
+    for (const run of [...timers, ...input]) {
+      if (epoch === this.epoch) run();
+    }
+  }
+
+  /** @internal something arrived: now, or when the process goes on */
+  arrive(bytes: number, run: () => void): void {
+    if (this.#state === "running") {
+      run();
+    } else if (this.#state === "paused") {
+      if (this.#waiting.bytes + bytes > 4 * 1024 * 1024) {
+        this.overflows += 1;
+        return;
+      }
+      this.#waiting.bytes += bytes;
+      this.#waiting.input.push(run);
+    }
+  }
+
+  #slowness(): number {
+    return this.slowMs > 0 ? this.prng.between(0, this.slowMs) : 0;
+  }
+
+  #end(state: HostState): void {
+    if (this.#state === "down" || this.#state === "off") {
+      this.#state = state;
+      return;
+    }
+    this.#state = state;
+    this.epoch += 1;
+    this.#network.dropStreams(this, state === "down" ? "reset" : "timeout");
+  }
+}

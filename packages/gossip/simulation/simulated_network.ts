@@ -1,0 +1,347 @@
+import type { Prng } from "./prng.ts";
+import type { SimulatedHost } from "./simulated_host.ts";
+import { SimulatedStream, type StreamEnd } from "./simulated_stream.ts";
+import type { Trace } from "./trace.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
+
+/** What happens to datagrams between two hosts, one way. */
+export interface LinkConditions {
+  /** Share of datagrams that vanish. Default 0. */
+  readonly lossRate: number;
+
+  /** Least time on the way, in ms. Default 0.5. */
+  readonly minDelayMs: number;
+
+  /** Most time on the way, in ms; uniform between. Default 1.5. */
+  readonly maxDelayMs: number;
+
+  /** Share of datagrams that arrive twice. Default 0. */
+  readonly duplicateRate: number;
+
+  /** Share of datagrams that take up to ten times the longest delay, and so are overtaken. Default 0. */
+  readonly reorderRate: number;
+}
+
+/** What went through the network so far. */
+export interface NetworkCounters {
+  datagrams: number;
+  bytes: number;
+  lost: number;
+  cut: number;
+  delivered: number;
+  duplicated: number;
+  largestDatagram: number;
+  streams: number;
+  frames: number;
+  frameBytes: number;
+}
+
+const tcpTimeoutMs = 10_000;
+
+/**
+ * The network between simulated hosts. Datagrams are bytes and nothing else; streams keep order. All
+ * randomness comes from the seed.
+ */
+export class SimulatedNetwork {
+  readonly counters: NetworkCounters = {
+    datagrams: 0,
+    bytes: 0,
+    lost: 0,
+    cut: 0,
+    delivered: 0,
+    duplicated: 0,
+    largestDatagram: 0,
+    streams: 0,
+    frames: 0,
+    frameBytes: 0,
+  };
+
+  /** Sees each datagram when it is sent; for checkers. */
+  onDatagram: ((from: SimulatedHost, to: string, bytes: Uint8Array) => void) | undefined;
+
+  #clock: VirtualClock;
+  #prng: Prng;
+  #trace: Trace;
+  #conditions: LinkConditions = {
+    lossRate: 0,
+    minDelayMs: 0.5,
+    maxDelayMs: 1.5,
+    duplicateRate: 0,
+    reorderRate: 0,
+  };
+  #hosts: Map<string, SimulatedHost> = new Map();
+  #links: Map<string, Partial<LinkConditions>> = new Map();
+  #cuts: Set<string> = new Set();
+  #streams: Set<SimulatedStream> = new Set();
+
+  /** @internal made by `createSimulation()` */
+  constructor(dependencies: {
+    readonly clock: VirtualClock;
+    readonly prng: Prng;
+    readonly trace: Trace;
+  }) {
+    this.#clock = dependencies.clock;
+    this.#prng = dependencies.prng;
+    this.#trace = dependencies.trace;
+  }
+
+  /** @internal */
+  attach(host: SimulatedHost): void {
+    this.#hosts.set(host.address, host);
+  }
+
+  /** Conditions of all links that have none of their own. */
+  get conditions(): LinkConditions {
+    return this.#conditions;
+  }
+
+  /** Changes the conditions of all links. */
+  setConditions(conditions: Partial<LinkConditions>): void {
+    this.#conditions = { ...this.#conditions, ...conditions };
+  }
+
+  /** Changes one link, one way. Without conditions it is as all others again. */
+  setLink(from: SimulatedHost, to: SimulatedHost, conditions?: Partial<LinkConditions>): void {
+    const key = link(from, to);
+    if (conditions === undefined) this.#links.delete(key);
+    else this.#links.set(key, conditions);
+  }
+
+  /** Nothing goes from one to the other, one way. */
+  cut(from: SimulatedHost, to: SimulatedHost): void {
+    this.#cuts.add(link(from, to));
+  }
+
+  /** Undoes {@linkcode cut}. */
+  mend(from: SimulatedHost, to: SimulatedHost): void {
+    this.#cuts.delete(link(from, to));
+  }
+
+  /** Splits the hosts: only those of one group hear each other. Hosts in no group form one of their own. */
+  partition(groups: readonly (readonly SimulatedHost[])[]): void {
+    for (const host of this.#hosts.values()) host.side = 0;
+    groups.forEach((group, index) => {
+      for (const host of group) host.side = index + 1;
+    });
+  }
+
+  /** Ends all partitions and cuts; conditions of links stay. */
+  heal(): void {
+    this.#cuts.clear();
+    for (const host of this.#hosts.values()) host.side = 0;
+  }
+
+  /** Whether anything can go from one to the other now. */
+  connected(from: SimulatedHost, to: SimulatedHost): boolean {
+    if (from.side !== to.side) return false;
+    return this.#cuts.size === 0 || !this.#cuts.has(link(from, to));
+  }
+
+  /** @internal */
+  send(from: SimulatedHost, to: string, bytes: Uint8Array): void {
+    const counters = this.counters;
+    counters.datagrams += 1;
+    counters.bytes += bytes.length;
+    if (bytes.length > counters.largestDatagram) counters.largestDatagram = bytes.length;
+    this.onDatagram?.(from, to, bytes);
+    const host = this.#hosts.get(to);
+    if (host === undefined || !this.connected(from, host)) {
+      counters.cut += 1;
+      return;
+    }
+    const conditions = this.#linkConditions(from, host);
+    if (this.#prng.chance(conditions.lossRate)) {
+      counters.lost += 1;
+      return;
+    }
+    this.#deliver(from, host, bytes, conditions);
+    if (this.#prng.chance(conditions.duplicateRate)) {
+      counters.duplicated += 1;
+      this.#deliver(from, host, bytes, conditions);
+    }
+  }
+
+  /** @internal */
+  open(from: SimulatedHost, to: string, purpose: string): SimulatedStream {
+    this.counters.streams += 1;
+    const send = (stream: SimulatedStream, frame: Uint8Array | undefined): void =>
+      this.#sendFrame(stream, frame);
+    const near = new SimulatedStream(from, { peerAddress: to, purpose, send });
+    this.#streams.add(near);
+    this.#connect(near, to, { startedAt: this.#clock.now, retryMs: 1_000 });
+    return near;
+  }
+
+  /** @internal the process of this host ended */
+  dropStreams(host: SimulatedHost, end: StreamEnd): void {
+    for (const stream of [...this.#streams]) {
+      if (stream.host !== host) continue;
+      this.#streams.delete(stream);
+      const other = stream.other;
+      if (other === undefined) continue;
+      const delay = end === "reset" ? this.#delay(this.#conditions) : tcpTimeoutMs;
+      this.#clock.schedule(delay, () => this.#finish(other, end));
+    }
+  }
+
+  #deliver(
+    from: SimulatedHost,
+    to: SimulatedHost,
+    bytes: Uint8Array,
+    conditions: LinkConditions,
+  ): void {
+    let delay = this.#delay(conditions);
+    if (this.#prng.chance(conditions.reorderRate)) {
+      delay += this.#prng.between(0, 10 * conditions.maxDelayMs);
+    }
+    if (to.slowMs > 0) delay += this.#prng.between(0, to.slowMs);
+    const address = from.address;
+    this.#clock.schedule(delay, () => {
+      this.counters.delivered += 1;
+      this.#trace.add(this.#clock.now, from.index * 65_536 + to.index, bytes);
+      const epoch = to.epoch;
+      to.arrive(bytes.length + 64, () => {
+        if (to.epoch === epoch) to.program.datagram?.(bytes, address);
+      });
+    });
+  }
+
+  #delay(conditions: LinkConditions): number {
+    return this.#prng.between(conditions.minDelayMs, conditions.maxDelayMs);
+  }
+
+  #linkConditions(from: SimulatedHost, to: SimulatedHost): LinkConditions {
+    if (this.#links.size === 0) return this.#conditions;
+    const own = this.#links.get(link(from, to));
+    return own === undefined ? this.#conditions : { ...this.#conditions, ...own };
+  }
+
+  /** One attempt to connect: SYN there, answer back; a lost one is sent again after 1, 2, 4 s. */
+  #connect(near: SimulatedStream, to: string, attempt: Attempt): void {
+    const elapsed = this.#clock.now - attempt.startedAt;
+    if (!alive(near)) return;
+    if (elapsed > tcpTimeoutMs) return this.#finish(near, "timeout");
+    const host = this.#hosts.get(to);
+    const lost =
+      host === undefined ||
+      host.state === "off" ||
+      !this.connected(near.host, host) ||
+      !this.connected(host, near.host) ||
+      this.#prng.chance(2 * this.#linkConditions(near.host, host).lossRate);
+    if (lost) {
+      const next = { startedAt: attempt.startedAt, retryMs: attempt.retryMs * 2 };
+      this.#clock.schedule(attempt.retryMs, () => this.#connect(near, to, next));
+      return;
+    }
+    const there = this.#delay(this.#linkConditions(near.host, host));
+    const back = this.#delay(this.#linkConditions(host, near.host));
+    this.#clock.schedule(there, () => this.#accept(near, host, back));
+  }
+
+  #accept(near: SimulatedStream, host: SimulatedHost, backMs: number): void {
+    if (!alive(near)) return;
+    if (host.state === "down" || (host.state === "running" && !host.program.stream)) {
+      this.#clock.schedule(backMs, () => this.#finish(near, "refused"));
+      return;
+    }
+    if (host.state === "off") return;
+    const send = (stream: SimulatedStream, frame: Uint8Array | undefined): void =>
+      this.#sendFrame(stream, frame);
+    const far = new SimulatedStream(host, {
+      peerAddress: near.host.address,
+      purpose: near.purpose,
+      send,
+    });
+    this.#streams.add(far);
+    near.other = far;
+    far.other = near;
+    host.arrive(0, () => {
+      if (!alive(far)) return;
+      if (host.program.stream === undefined) far.close();
+      else host.program.stream(far);
+    });
+    this.#clock.schedule(backMs, () => {
+      if (alive(near)) near.host.arrive(0, () => near.onOpen?.());
+    });
+  }
+
+  /** A frame, or the end of the stream (no frame), on its way: lost segments are sent again. */
+  #sendFrame(stream: SimulatedStream, frame: Uint8Array | undefined): void {
+    const other = stream.other;
+    if (frame === undefined) this.#streams.delete(stream);
+    if (other === undefined) return;
+    if (frame !== undefined) {
+      this.counters.frames += 1;
+      this.counters.frameBytes += frame.length;
+      stream.bufferedBytes += frame.length;
+    }
+    this.#transmit(stream, other, {
+      frame,
+      sequence: stream.sent++,
+      startedAt: this.#clock.now,
+      retryMs: 200,
+    });
+  }
+
+  #transmit(stream: SimulatedStream, other: SimulatedStream, segment: Segment): void {
+    const now = this.#clock.now;
+    const conditions = this.#linkConditions(stream.host, other.host);
+    let wait = this.#delay(conditions);
+    let retry = segment.retryMs;
+    while (this.#prng.chance(conditions.lossRate) && retry < tcpTimeoutMs) {
+      wait += retry;
+      retry *= 2;
+    }
+    if (!this.connected(stream.host, other.host) || !this.connected(other.host, stream.host)) {
+      if (now - segment.startedAt > tcpTimeoutMs) {
+        this.#finish(stream, "timeout");
+        this.#finish(other, "timeout");
+        return;
+      }
+      const next = { ...segment, retryMs: segment.retryMs * 2 };
+      this.#clock.schedule(segment.retryMs, () => this.#transmit(stream, other, next));
+      return;
+    }
+    const { frame, sequence } = segment;
+    this.#clock.schedule(wait, () => {
+      if (frame !== undefined) {
+        stream.bufferedBytes -= frame.length;
+        this.#trace.add(
+          this.#clock.now,
+          stream.host.index * 65_536 + other.host.index + 2 ** 31,
+          frame,
+        );
+      }
+      other.host.arrive(0, () => {
+        if (!alive(other)) return;
+        for (const next of other.inOrder(sequence, frame)) {
+          if (next === undefined) this.#finish(other, "closed");
+          else other.receive(next);
+        }
+      });
+    });
+  }
+
+  #finish(stream: SimulatedStream, end: StreamEnd): void {
+    this.#streams.delete(stream);
+    if (stream.epoch === stream.host.epoch) stream.host.arrive(0, () => stream.finish(end));
+  }
+}
+
+interface Attempt {
+  readonly startedAt: number;
+  readonly retryMs: number;
+}
+
+interface Segment extends Attempt {
+  readonly sequence: number;
+  readonly frame: Uint8Array | undefined;
+}
+
+function link(from: SimulatedHost, to: SimulatedHost): string {
+  return `${from.index}>${to.index}`;
+}
+
+function alive(stream: SimulatedStream): boolean {
+  return stream.ended === undefined && stream.epoch === stream.host.epoch;
+}
