@@ -1,4 +1,5 @@
 import type { Head, StoredEntry } from "./stored_entry.ts";
+import type { MapState } from "./map_state.ts";
 import { StorageError } from "./errors.ts";
 import { stampOf } from "./version.ts";
 
@@ -32,31 +33,6 @@ export interface EntryChange {
    */
   readonly damaged?: boolean;
   readonly damagedHead?: Head | undefined;
-}
-
-/** Figures of the whole map after a batch: an engine stores them as they come, and gives them back. */
-export interface MapState {
-  /** Changes applied so far. */
-  counter: number;
-
-  /** The highest counter of an entry that was forgotten: the change log reaches back to here. */
-  changesFloor: number;
-
-  /** The horizon of rule 1, a stamp: deletes up to it are forgotten. Only rises. */
-  horizon: number;
-
-  /** The highest stamp issued or taken over so far. */
-  clock: number;
-
-  /** Entries with a value that has not been found expired. */
-  live: number;
-  tombstones: number;
-
-  /** Expired entries whose values were dropped. */
-  expired: number;
-
-  /** Bytes of the values held. */
-  valueBytes: number;
 }
 
 /** A correction of a leaf sum that was found wrong (rule 6): XOR these into it. */
@@ -161,7 +137,9 @@ export interface Engine {
   /**
    * Opens the store for one map.
    *
-   * @throws {StorageError} if it is open already, closed, or failed
+   * Called again by another map, it takes the store over; the map before must not be used any more.
+   *
+   * @throws {StorageError} if it is closed, or failed
    */
   open(listener: EngineListener): EngineState;
 

@@ -83,7 +83,7 @@ export interface MergeOptions extends NowOptions {
   /** Named values to store in the same batch: what the layers above promise about these entries. */
   readonly meta?: Readonly<Record<string, Uint8Array | undefined>>;
 
-  /** Called for each refused entry, before `merge` returns. */
+  /** Called for each refused entry, when the merge is done and before it returns. */
   readonly onRefused?: (refusal: Refusal) => void;
 
   /**
@@ -132,27 +132,35 @@ export interface WatchOptions {
    */
   readonly bufferSize?: number;
 
+  /** How many bytes of values wait at most, before the same happens. Default 16 MiB. */
+  readonly bufferBytes?: number;
+
   /** Ends the watch. */
   readonly signal?: AbortSignal;
 }
 
-/** One change, as `watch` and `changesSince` give it. */
-export type Change =
-  | {
-      /** `expire` comes from `watch` only. */
-      readonly type: "put" | "delete" | "expire";
-      readonly key: string;
-      readonly entry: Entry;
+/** A change of one key. */
+export interface EntryEvent {
+  /** `expire`: its TTL has passed. */
+  readonly type: "put" | "delete" | "expire";
+  readonly key: string;
 
-      /** The map's counter after this change. An expiry has that of the entry. */
-      readonly counter: number;
-    }
-  | {
-      /** Changes are missing here: list again, then go on from `counter`. */
-      readonly type: "reset";
-      readonly reason: ResetReason;
-      readonly counter: number;
-    };
+  /** The entry. Of an `expire` its value may be gone. */
+  readonly entry: Entry;
+
+  /** The map's counter after this change. An expiry has that of the entry. */
+  readonly counter: number;
+}
+
+/** Changes are missing here: list again, then go on from `counter`. */
+export interface ResetEvent {
+  readonly type: "reset";
+  readonly reason: ResetReason;
+  readonly counter: number;
+}
+
+/** One change, as `watch` and `changesSince` give it. */
+export type Change = EntryEvent | ResetEvent;
 
 /** `slow-reader`: the buffer was full. `log-truncated`: the log does not reach back so far. */
 export type ResetReason = "slow-reader" | "log-truncated";

@@ -1,5 +1,6 @@
 import type { Entry } from "./entry.ts";
 import type { Version } from "./version.ts";
+import { toBytes } from "./hash.ts";
 
 /** What an engine knows of an entry without reading its value: enough to compare two replicas. */
 export interface Head {
@@ -59,6 +60,8 @@ export class StoredEntry implements Entry, Head {
   readonly #fingerprintLow: number;
   readonly #counter: number;
   readonly #stripped: boolean;
+  #older: StoredEntry | undefined = undefined;
+  #newer: StoredEntry | undefined = undefined;
 
   constructor(fields: StoredEntryFields) {
     this.key = fields.key;
@@ -109,10 +112,23 @@ export class StoredEntry implements Entry, Head {
 
   /** The content hash as 8 bytes, big-endian. */
   get hash(): Uint8Array {
-    const bytes = new Uint8Array(8);
-    const view = new DataView(bytes.buffer);
-    view.setInt32(0, this.#hashHigh);
-    view.setInt32(4, this.#hashLow);
-    return bytes;
+    return toBytes(this.#hashHigh, this.#hashLow);
+  }
+
+  /** The neighbours in the change list of an engine that keeps entries in memory. */
+  get older(): StoredEntry | undefined {
+    return this.#older;
+  }
+
+  set older(entry: StoredEntry | undefined) {
+    this.#older = entry;
+  }
+
+  get newer(): StoredEntry | undefined {
+    return this.#newer;
+  }
+
+  set newer(entry: StoredEntry | undefined) {
+    this.#newer = entry;
   }
 }

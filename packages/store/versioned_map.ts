@@ -7,57 +7,376 @@ import type {
   NowOptions,
   PutOptions,
   WatchOptions,
+  VersionedMapOptions,
 } from "./map_options.ts";
+import { checkContentType, checkCount, checkKey, checkTtl, checkValue } from "./check.ts";
+import { digestChildren, digestEntries, digestNode } from "./_digest_calls.ts";
+import { expireEntries, forgetEntries, reapEntries } from "./_forgetting.ts";
+import { hashContent, lastHash } from "./hash.ts";
+import { NO_BYTES, type Head, type StoredEntry } from "./stored_entry.ts";
+import type { Content } from "./hash.ts";
+import { Core } from "./_core.ts";
 import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
-import type { Head, StoredEntry } from "./stored_entry.ts";
+import { type Version, stampOf } from "./version.ts";
+import { changesAfter } from "./_changes.ts";
+import { checkTime } from "./check.ts";
+import { finishEntry } from "./make_entry.ts";
+import { listEntries } from "./_list_entries.ts";
+import { mergeInto } from "./_merge.ts";
+import { restampEntries } from "./_restamp.ts";
 
-/** The surface of the map; the class of this name takes its place. */
-export interface VersionedMap {
-  readonly node: string;
-  readonly engine: Engine;
-  put(key: string, value: Uint8Array, options?: PutOptions): Entry;
-  get(key: string, options?: NowOptions): Entry | undefined;
-  has(key: string, options?: NowOptions): boolean;
-  delete(key: string, options?: NowOptions): Entry;
-  merge(entries: Iterable<Entry>, options?: MergeOptions): MergeResult[];
-  entries(options?: EntriesOptions): Entry[];
-  /** What is held of a key: a value, a tombstone or an expired entry. */
-  peek(key: string): StoredEntry | undefined;
-  readonly size: number;
-  readonly counter: number;
-  changesSince(counter: number, options?: { limit?: number }): Change[];
-  watch(options?: WatchOptions): AsyncIterableIterator<Change>;
-  expire(options?: NowOptions & { limit?: number }): Entry[];
-  readonly nextExpiry: number | undefined;
+const TOMBSTONE: Content = { value: NO_BYTES, deleted: true };
 
-  /** A stamp above everything issued or seen, not issued itself: "now" for `heard` (rule 1). */
-  clock(options?: NowOptions): number;
-  /** Lifts the clock to at least this stamp (a joining node, rule 1). */
-  advanceClock(stamp: number): void;
-  /** The durable clock ceiling. */
-  readonly ceiling: number;
-  readonly horizon: number;
-  /** Raises the horizon, and forgets what it has passed, at most `limit` entries; returns how many. */
-  reap(horizon: number, limit?: number): number;
-  /** Rule 8: gives all entries more than maxDriftMs ahead of trusted time new stamps of this node. */
-  restamp(options: NowOptions & { trustedNow?: number }): Entry[];
+/**
+ * A map of keys to bytes that can be written on many replicas and merged in any order: the last write of
+ * a key wins, everywhere the same one.
+ *
+ * It does no I/O, sets no timer and reads no clock: each call says what time it is, or the map is made
+ * with a `clock`. Reads and writes are synchronous, whatever the engine; with a durable one
+ * {@linkcode VersionedMap.committed} says when what was written is safe.
+ *
+ * @example
+ * ```ts
+ * import { VersionedMap } from "@dnd/store";
+ *
+ * const a = new VersionedMap({ node: "a", clock: Date.now });
+ * const b = new VersionedMap({ node: "b", clock: Date.now });
+ * const entry = a.put("user1", new TextEncoder().encode("Jack"));
+ * b.merge([entry]);
+ * const name = new TextDecoder().decode(b.get("user1")?.value); // "Jack"
+ * ```
+ */
+export class VersionedMap {
+  readonly #core: Core;
 
-  /** The root of the digest: 8 bytes. */
-  digest(): Uint8Array;
-  /** The sum of a node of the tree: level 0 (root) to 3 (leaves), 4 to 6 (parts of a leaf). */
-  digestNode(level: number, index: number): Uint8Array;
-  /** The 32 sums below a node: 256 bytes. Levels 0 to 5. */
-  digestChildren(level: number, index: number): Uint8Array;
-  /** Heads of the entries below a node of level 3 to 6, by key hash and key; checks a leaf's sum. */
-  digestEntries(level: number, index: number): Head[];
+  /**
+   * @throws {InputTypeError | InputRangeError} if an option is not what it should be
+   * @throws {StorageError} if the engine cannot be opened
+   */
+  constructor(options: VersionedMapOptions) {
+    this.#core = new Core(options);
+  }
 
-  setMeta(name: string, bytes: Uint8Array | undefined): void;
-  getMeta(name: string): Uint8Array | undefined;
-  committed(): Promise<void>;
-  readonly committedCounter: number;
-  /** Keys whose records are damaged. */
-  damaged(limit?: number): string[];
-  statistics(): MapStatistics;
-  close(): Promise<void>;
+  /** The id of this node. */
+  get node(): string {
+    return this.#core.node;
+  }
+
+  /** Where the entries are kept. */
+  get engine(): Engine {
+    return this.#core.engine;
+  }
+
+  /**
+   * Puts a value. The map takes a copy of the bytes.
+   *
+   * @param key 1 to 1,024 bytes of UTF-8
+   * @returns the entry, to be sent to other replicas
+   * @throws {InputTypeError | InputRangeError} that says what is wrong with key, value or options
+   * @throws {StorageError} if the engine cannot take it: `storage-full`, `storage-failed`, `overloaded`
+   */
+  put(key: string, value: Uint8Array, options?: PutOptions): Entry {
+    const core = this.#core;
+    const now = core.now(options);
+    checkValue(value, core.maxValueBytes);
+    const contentType = options?.contentType;
+    if (contentType !== undefined) checkContentType(contentType);
+    const ttlMs = options?.ttlMs;
+    if (ttlMs !== undefined) checkTtl(ttlMs);
+    return this.#write(key, now, {
+      value: value.length === 0 ? NO_BYTES : new Uint8Array(value),
+      contentType,
+      expiresAt: ttlMs === undefined ? undefined : Math.floor(now + ttlMs),
+    });
+  }
+
+  /**
+   * The live entry of a key: neither deleted nor expired.
+   *
+   * @throws {InputTypeError | InputRangeError} if the key is no key
+   * @throws {DamagedError} if its record fails the checksum
+   */
+  get(key: string, options?: NowOptions): Entry | undefined {
+    const core = this.#core;
+    const entry = core.read(key);
+    if (entry === undefined) {
+      checkKey(key);
+      core.now(options);
+      return undefined;
+    }
+    return isLive(entry, core.now(options)) ? entry : undefined;
+  }
+
+  /** Whether a key has a live entry; throws what {@linkcode get} throws. */
+  has(key: string, options?: NowOptions): boolean {
+    return this.get(key, options) !== undefined;
+  }
+
+  /**
+   * Deletes a key, whether it is there or not: another replica may hold it.
+   *
+   * @returns the tombstone, to be sent to other replicas
+   * @throws what {@linkcode put} throws
+   */
+  delete(key: string, options?: NowOptions): Entry {
+    return this.#write(key, this.#core.now(options), TOMBSTONE);
+  }
+
+  /**
+   * Merges entries of other replicas: in any order, any number of times.
+   *
+   * @returns for each entry `applied`, `superseded` or `refused`
+   * @throws {InputTypeError | InputRangeError} if an entry is malformed; none was merged then
+   * @throws {StorageError} if the engine cannot take them; none was merged then
+   */
+  merge(entries: Iterable<Entry>, options?: MergeOptions): MergeResult[] {
+    return mergeInto(this.#core, entries, options);
+  }
+
+  /**
+   * Entries sorted by the UTF-8 bytes of their keys. In memory the first listing sorts all keys.
+   *
+   * @throws {InputTypeError | InputRangeError} if an option is not what it should be
+   */
+  entries(options: EntriesOptions = {}): Entry[] {
+    return listEntries(this.#core, options);
+  }
+
+  /** What is held of a key, live or not: a value, a tombstone, an expired entry. */
+  peek(key: string): StoredEntry | undefined {
+    return this.#core.read(key);
+  }
+
+  /** How many keys have a value. Those that expired count until {@linkcode expire} was called. */
+  get size(): number {
+    return this.#core.state.live;
+  }
+
+  /** How many changes were applied: one up per applied entry. */
+  get counter(): number {
+    return this.#core.state.counter;
+  }
+
+  /**
+   * The committed changes after a counter, in their order; of several changes of a key the last one.
+   *
+   * @param counter the counter of the last change that was seen; 0 for all
+   * @returns one `reset` alone when the log does not reach back so far, because deletes were forgotten
+   * since, or when the counter is that of another map
+   */
+  changesSince(counter: number, options: { readonly limit?: number } = {}): Change[] {
+    checkCount("counter", counter, 0);
+    const { limit = Infinity } = options;
+    checkCount("limit", limit, 1);
+    return changesAfter(this.#core, counter, limit);
+  }
+
+  /**
+   * Follows the changes of all keys, of a prefix, or of one key, as they are committed. The watch ends
+   * with `return()` (so with the `for await` that reads it), with its signal, or with the map.
+   *
+   * A slow reader gets one `reset` in place of what it missed.
+   */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<Change, undefined> {
+    const core = this.#core;
+    if (options.after !== undefined) checkCount("after", options.after, 0);
+    if (options.bufferSize !== undefined) checkCount("bufferSize", options.bufferSize, 1);
+    if (options.bufferBytes !== undefined) checkCount("bufferBytes", options.bufferBytes, 1);
+    return core.watchers.watch(options, {
+      counter: () => core.state.counter,
+      page: (after) => changesAfter(core, after, 256),
+    });
+  }
+
+  /**
+   * Finds what has expired since the last call, and drops its values. Expired entries read as absent
+   * before that; this is what frees their memory and tells the watchers.
+   *
+   * @param options.limit at most so many; default all. Call again while it returns so many
+   * @returns the entries, as they were
+   */
+  expire(options?: NowOptions & { readonly limit?: number }): Entry[] {
+    const limit = options?.limit ?? Infinity;
+    checkCount("limit", limit, 1);
+    return expireEntries(this.#core, this.#core.now(options), limit);
+  }
+
+  /** When {@linkcode expire} has something to do next, in milliseconds since 1970. */
+  get nextExpiry(): number | undefined {
+    return this.#core.engine.firstDue("expiry");
+  }
+
+  /**
+   * What the clock says now, for `heard` (rule 1): every write of this node from now on has a higher
+   * stamp, and every one before is lower or equal and was applied here. Always below the durable
+   * ceiling, so it stays true after a crash.
+   */
+  clock(options?: NowOptions): number {
+    const { clock, engine } = this.#core;
+    const wall = stampOf(this.#core.now(options));
+    const reading = Math.min(Math.max(clock.last, wall), engine.ceiling - 1);
+    clock.observe(reading);
+    return Math.max(reading, 0);
+  }
+
+  /** Lifts the clock above a stamp: a joining node starts above the member that admits it (rule 1). */
+  advanceClock(stamp: number): void {
+    checkCount("stamp", stamp, 0);
+    this.#core.clock.observe(Math.min(stamp, Number.MAX_SAFE_INTEGER - 1));
+  }
+
+  /** The durable ceiling: no stamp is issued at or above it (rule 7). `Infinity` in memory. */
+  get ceiling(): number {
+    return this.#core.engine.ceiling;
+  }
+
+  /** Up to which stamp deletes are forgotten (rule 1). */
+  get horizon(): number {
+    return this.#core.state.horizon;
+  }
+
+  /**
+   * Raises the horizon, and forgets the tombstones and expired entries that it has passed: a function
+   * of entry and horizon only (rule 1). Whoever calls this has proof that every replica holds them.
+   *
+   * @param horizon a stamp, as in `Version.time`; see `stampOf`. A lower one than before counts as that
+   * @param limit at most so many entries; default all. Call again while it returns so many
+   * @returns how many entries were stripped or forgotten
+   */
+  reap(horizon: number, limit: number = Infinity): number {
+    checkCount("horizon", horizon, 0);
+    checkCount("limit", limit, 1);
+    return reapEntries(this.#core, Math.min(horizon, Number.MAX_SAFE_INTEGER), limit);
+  }
+
+  /**
+   * Takes entries out as if they had never been here, without a tombstone: a node that missed reaped
+   * deletes sets aside what it alone holds below its peer's horizon (rule 1).
+   *
+   * @param entries keys, with the versions that are meant: another version of a key stays
+   * @returns what was taken out
+   */
+  forget(entries: Iterable<{ readonly key: string; readonly version: Version }>): Entry[] {
+    return forgetEntries(this.#core, entries);
+  }
+
+  /**
+   * Gives all entries that are more than `maxDriftMs` ahead of trusted time new stamps of this node, in
+   * their old order and in one commit, and sets the clock back (rule 8).
+   *
+   * @param options.trustedNow trusted time, in milliseconds since 1970; default `now`
+   * @returns the entries with their new versions
+   */
+  restamp(options?: NowOptions & { readonly trustedNow?: number }): Entry[] {
+    const trustedNow = options?.trustedNow ?? this.#core.now(options);
+    checkTime("trustedNow", trustedNow);
+    return restampEntries(this.#core, trustedNow);
+  }
+
+  /** The digest of everything held: 8 bytes, equal on replicas that hold the same. */
+  digest(): Uint8Array {
+    return digestNode(this.#core, 0, 0);
+  }
+
+  /** The sum of one node of the digest tree: level 0 (root) to 3 (leaves), 4 to 6 (parts of a leaf). */
+  digestNode(level: number, index: number): Uint8Array {
+    return digestNode(this.#core, level, index);
+  }
+
+  /** The 32 sums below a node of level 0 to 5, 8 bytes each: child `c` of `index` is `32 * index + c`. */
+  digestChildren(level: number, index: number): Uint8Array {
+    return digestChildren(this.#core, level, index);
+  }
+
+  /**
+   * What is held below a node of level 3 (a leaf) to 6: keys, versions and hashes, by key hash and key,
+   * tombstones among them. Listing a leaf checks its sum, and corrects one that is wrong (rule 6).
+   */
+  digestEntries(level: number, index: number): Head[] {
+    return digestEntries(this.#core, level, index);
+  }
+
+  /**
+   * Stores a named value, committed after everything that was written before it.
+   *
+   * @param bytes `undefined` deletes it
+   * @param options.now also lifts the clock's ceiling to it (rule 7)
+   */
+  setMeta(name: string, bytes: Uint8Array | undefined, options: NowOptions = {}): void {
+    this.#core.engine.admit(bytes?.length ?? 0);
+    this.#core.write([], { meta: new Map([[name, bytes]]), now: options.now });
+  }
+
+  /** A named value, as last stored. */
+  getMeta(name: string): Uint8Array | undefined {
+    return this.#core.engine.meta(name);
+  }
+
+  /**
+   * Resolves when everything written so far is durable; at once in memory.
+   *
+   * @throws {StorageError} as rejection: `storage-failed`, with `outcome` `unknown`
+   */
+  committed(): Promise<void> {
+    return this.#core.engine.committed();
+  }
+
+  /** The highest counter that is durable. */
+  get committedCounter(): number {
+    return this.#core.engine.committedCounter;
+  }
+
+  /** Keys whose records are damaged, at most `limit`. */
+  damaged(limit: number = Infinity): string[] {
+    return this.#core.engine.damaged(limit);
+  }
+
+  /** Figures, for metrics. */
+  statistics(): MapStatistics {
+    const { state, watchers, applied, superseded, refused, refusedByNode } = this.#core;
+    const { live, tombstones, expired, valueBytes, counter, horizon } = state;
+    return {
+      ...{ live, tombstones, expired, valueBytes, counter, horizon },
+      ...{ applied, superseded, refused },
+      refusedByNode: Object.fromEntries(refusedByNode),
+      watchers: watchers.size,
+      resets: watchers.resets,
+      correctedLeaves: this.#core.correctedLeaves,
+      damaged: this.#core.engine.statistics().damaged,
+    };
+  }
+
+  /** Ends the watches, commits what is waiting, and closes the engine. */
+  async close(): Promise<void> {
+    await this.#core.engine.close();
+    this.#core.watchers.end();
+  }
+
+  #write(key: string, now: number, content: Content): StoredEntry {
+    const core = this.#core;
+    const bytes = checkKey(key);
+    const keyHash = lastHash[0] ?? 0;
+    core.engine.admit(bytes + content.value.length); // rule 17: before the stamp
+    hashContent(content);
+    const hashes = { keyHash, hashHigh: lastHash[0] ?? 0, hashLow: lastHash[1] ?? 0 };
+    const version = { time: core.stamp(now), node: core.node };
+    const { previous } = core.readForWrite(key);
+    core.state.counter += 1;
+    const { value, contentType, expiresAt, deleted } = content;
+    const entry = finishEntry(
+      key,
+      { value, contentType, expiresAt, deleted, version, counter: core.state.counter },
+      hashes,
+    );
+    const changes = [{ key, entry, previous }];
+    core.write(changes, { now });
+    core.announce(changes);
+    return entry;
+  }
+}
+
+function isLive(entry: StoredEntry, now: number): boolean {
+  if (entry.deleted === true) return false;
+  return entry.expiresAt === undefined || (entry.expiresAt > now && !entry.stripped);
 }

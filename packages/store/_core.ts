@@ -1,0 +1,203 @@
+import type { Batch, Engine, EntryChange, LeafCorrection } from "./engine.ts";
+import { DamagedError } from "./engine.ts";
+import { DigestTree } from "./digest_tree.ts";
+import { HybridClock } from "./hybrid_clock.ts";
+import { MAX_VALUE_BYTES } from "./limits.ts";
+import type { MapState } from "./map_state.ts";
+import { MemoryEngine } from "./memory_engine.ts";
+import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
+import { STAMPS_PER_MS, msOf, stampOf } from "./version.ts";
+import type { StoredEntry } from "./stored_entry.ts";
+import { Watchers } from "./_watchers.ts";
+import { InputTypeError } from "./errors.ts";
+import { checkCount, checkNode, checkTime } from "./check.ts";
+
+/** How far each commit lifts the ceiling above the clock (rule 7), in stamps. */
+const CEILING_LEAD = 250 * STAMPS_PER_MS;
+
+/** Node names that refused entries are counted under, before the rest is counted as one. */
+const MAX_NAMES = 64;
+
+/** Node ids that are kept as one string each. */
+const MAX_INTERNED = 4096;
+
+/** What a batch carries beside its changes. */
+export interface WriteExtras {
+  readonly now?: number | undefined;
+  readonly meta?: ReadonlyMap<string, Uint8Array | undefined> | undefined;
+  readonly corrections?: readonly LeafCorrection[] | undefined;
+  readonly lowerCeiling?: boolean | undefined;
+}
+
+/**
+ * What all operations of a map share: its engine, clock, digest, figures and watchers, and the one way
+ * in which anything changes, {@linkcode Core.write}.
+ */
+export class Core {
+  readonly node: string;
+  readonly engine: Engine;
+  readonly clock: HybridClock;
+  readonly tree: DigestTree;
+  readonly state: MapState;
+  readonly watchers: Watchers;
+  readonly maxDriftMs: number;
+  readonly maxValueBytes: number;
+
+  applied = 0;
+  superseded = 0;
+  refused = 0;
+  correctedLeaves = 0;
+  readonly refusedByNode: Map<string, number> = new Map<string, number>();
+
+  readonly #names = new Map<string, string>();
+  readonly #wallClock: (() => number) | undefined;
+
+  constructor(options: VersionedMapOptions) {
+    const { node, engine = new MemoryEngine(), maxDriftMs = 500 } = options;
+    const { maxValueBytes = MAX_VALUE_BYTES } = options;
+    checkNode(node);
+    checkCount("maxDriftMs", maxDriftMs, 0);
+    checkCount("maxValueBytes", maxValueBytes, 0);
+    this.node = node;
+    this.engine = engine;
+    this.maxDriftMs = maxDriftMs;
+    this.maxValueBytes = Math.min(maxValueBytes, MAX_VALUE_BYTES);
+    this.#wallClock = options.clock;
+    const watchers = new Watchers(engine);
+    this.watchers = watchers;
+    const { state, ceiling, leafSums } = engine.open({
+      committed: () => watchers.release(),
+      failed: (error) => watchers.fail(error),
+    });
+    this.state = state;
+    this.tree = new DigestTree(leafSums);
+    this.clock = new HybridClock(Math.max(state.clock, ceiling)); // rule 7
+  }
+
+  /**
+   * The moment of a call.
+   *
+   * @throws {InputTypeError | InputRangeError} if there is none, or it is no time
+   */
+  now(options: NowOptions | undefined): number {
+    const now = options?.now ?? this.#wallClock?.();
+    if (now === undefined) {
+      throw new InputTypeError(
+        "invalid-argument",
+        "Invalid now: missing, and the map was made without a clock",
+      );
+    }
+    checkTime("now", now);
+    return now;
+  }
+
+  /** A stamp for a local write, below the durable ceiling (rule 7). */
+  stamp(now: number): number {
+    const stamp = this.clock.peek(now);
+    if (stamp >= this.engine.ceiling) this.engine.raiseCeiling(stamp + CEILING_LEAD);
+    return this.clock.tick(now);
+  }
+
+  /**
+   * What the engine holds. A record that is found damaged leaves the digest first, so that the next
+   * exchange brings it again (rule 6).
+   *
+   * @throws {DamagedError} if the record is damaged
+   */
+  read(key: string): StoredEntry | undefined {
+    try {
+      return this.engine.get(key);
+    } catch (error) {
+      if (error instanceof DamagedError && !error.marked) this.#markDamaged(error);
+      throw error;
+    }
+  }
+
+  /** What a write replaces: a damaged record counts as nothing, and is mended by it. */
+  readForWrite(key: string): { previous: StoredEntry | undefined; damaged: boolean } {
+    try {
+      return { previous: this.read(key), damaged: false };
+    } catch (error) {
+      if (error instanceof DamagedError) return { previous: undefined, damaged: true };
+      throw error;
+    }
+  }
+
+  /** Applies changes, all or none: engine, then figures, digest and watchers. */
+  write(changes: readonly EntryChange[], extras: WriteExtras = {}): void {
+    const { state } = this;
+    for (const change of changes) {
+      this.#tally(change.previous, -1);
+      this.#tally(change.entry, 1);
+    }
+    state.clock = this.clock.last;
+    const wall = extras.now === undefined ? 0 : stampOf(extras.now);
+    const batch: Batch = {
+      changes,
+      state,
+      ceiling: Math.max(this.clock.last, wall) + CEILING_LEAD,
+      ...(extras.lowerCeiling === true ? { lowerCeiling: true } : {}),
+      ...(extras.meta === undefined ? {} : { meta: extras.meta }),
+      ...(extras.corrections === undefined ? {} : { corrections: extras.corrections }),
+    };
+    this.engine.write(batch);
+    for (const { entry, previous, damagedHead } of changes) {
+      const out = previous ?? damagedHead;
+      if (entry !== undefined) {
+        const high = entry.fingerprintHigh ^ (out?.fingerprintHigh ?? 0);
+        const low = entry.fingerprintLow ^ (out?.fingerprintLow ?? 0);
+        if ((high | low) !== 0) this.tree.toggle(entry.keyHash >>> 17, high, low);
+      } else if (out !== undefined) {
+        this.tree.toggle(out.keyHash >>> 17, out.fingerprintHigh, out.fingerprintLow);
+      }
+    }
+    for (const { leaf, high, low } of extras.corrections ?? []) this.tree.toggle(leaf, high, low);
+  }
+
+  /** Tells the watchers what was written. */
+  announce(changes: readonly EntryChange[]): void {
+    const { watchers } = this;
+    if (watchers.size === 0) return;
+    for (const { entry } of changes) if (entry !== undefined) watchers.changed(entry);
+    watchers.release();
+  }
+
+  /** One string for each node id, so that a million entries of one node hold one. */
+  intern(node: string): string {
+    const known = this.#names.get(node);
+    if (known !== undefined) return known;
+    if (this.#names.size >= MAX_INTERNED) this.#names.clear();
+    this.#names.set(node, node);
+    return node;
+  }
+
+  /** Counts a refused entry under the node that made it (rule 8), with bounded memory. */
+  countRefused(node: string): void {
+    this.refused += 1;
+    const known = this.refusedByNode.has(node) || this.refusedByNode.size < MAX_NAMES;
+    const name = known ? node : "*";
+    this.refusedByNode.set(name, (this.refusedByNode.get(name) ?? 0) + 1);
+  }
+
+  #tally(entry: StoredEntry | undefined, sign: 1 | -1): void {
+    if (entry === undefined) return;
+    const { state } = this;
+    if (entry.deleted === true) state.tombstones += sign;
+    else if (entry.stripped) state.expired += sign;
+    else state.live += sign;
+    state.valueBytes += sign * entry.value.length;
+  }
+
+  #markDamaged({ key, head }: DamagedError): void {
+    const { state } = this;
+    // nobody can tell what the record was; a hash without content is that of a tombstone
+    if (head !== undefined && state.live > 0) state.live -= 1;
+    state.changesFloor = Math.max(state.changesFloor, state.counter);
+    this.write([{ key, entry: undefined, previous: undefined, damaged: true, damagedHead: head }]);
+  }
+}
+
+/** How far a stamp is ahead of a moment, in milliseconds. */
+export function aheadMs(stamp: number, now: number): number {
+  return msOf(stamp) - now;
+}

@@ -1,0 +1,190 @@
+import type { MergeOptions, MergeResult, Refusal, RefusalReason } from "./map_options.ts";
+import { aheadMs, type Core } from "./_core.ts";
+import { checkEntry, checkKey, checkTime } from "./check.ts";
+import { finishEntry, stripEntry } from "./make_entry.ts";
+import { hashContent, hashKey, lastHash } from "./hash.ts";
+import { NO_BYTES, StoredEntry } from "./stored_entry.ts";
+import type { EntryChange } from "./engine.ts";
+import type { Entry } from "./entry.ts";
+import { compareEntries } from "./merge_entries.ts";
+
+/** A batch is written when it has so many changes, however many entries are merged in one call. */
+const MAX_CHANGES = 4096;
+
+/** Merges entries of other replicas into a map: see `VersionedMap.merge`. */
+export function mergeInto(
+  core: Core,
+  entries: Iterable<Entry>,
+  options: MergeOptions = {},
+): MergeResult[] {
+  const list = Array.isArray(entries) ? (entries as readonly Entry[]) : [...entries];
+  const now = core.now(options);
+  if (options.trustedNow !== undefined) checkTime("trustedNow", options.trustedNow);
+  let bytes = 0;
+  for (const entry of list) {
+    checkKey(entry.key);
+    if (!(entry instanceof StoredEntry)) checkEntry(entry);
+    bytes += entry.value.length;
+  }
+  core.engine.admit(bytes); // nothing was changed or stamped up to here
+  return new Merge(core, now, options).run(list);
+}
+
+class Merge {
+  readonly #core: Core;
+  readonly #now: number;
+  readonly #trustedNow: number;
+  readonly #options: MergeOptions;
+  readonly #results: MergeResult[] = [];
+  readonly #refusals: Refusal[] = [];
+  readonly #copies: Entry[] = [];
+  #changes: EntryChange[] = [];
+  readonly #keys = new Set<string>();
+
+  constructor(core: Core, now: number, options: MergeOptions) {
+    this.#core = core;
+    this.#now = now;
+    this.#trustedNow = Math.max(now, options.trustedNow ?? 0);
+    this.#options = options;
+  }
+
+  run(entries: readonly Entry[]): MergeResult[] {
+    const { meta } = this.#options;
+    for (const entry of entries) this.#merge(entry, entries.length > 1);
+    if (this.#changes.length > 0 || meta !== undefined) this.#flush(true);
+    for (const refusal of this.#refusals) this.#options.onRefused?.(refusal);
+    for (const entry of this.#copies) this.#options.onCopy?.(entry);
+    return this.#results;
+  }
+
+  #merge(entry: Entry, several: boolean): void {
+    const core = this.#core;
+    const { key, version } = entry;
+    const own = version.node === core.node;
+    const ahead = aheadMs(version.time, this.#trustedNow);
+    if (ahead > core.maxDriftMs && !own) {
+      this.#refuse(entry, "drift", ahead); // rule 8; rule 7: never our own
+      return;
+    }
+    if (several) {
+      if (this.#keys.has(key) || this.#changes.length >= MAX_CHANGES) this.#flush(false);
+      this.#keys.add(key);
+    }
+    const { previous, damaged } = core.readForWrite(key);
+    if (previous === undefined && !damaged && this.#options.rumor === true) {
+      if (version.time <= core.state.horizon) {
+        this.#refuse(entry, "below-horizon", ahead); // rule 1: it may be what a reaped delete deleted
+        return;
+      }
+    }
+    if (previous !== undefined && !wins(entry, previous)) {
+      core.clock.observe(version.time);
+      core.superseded += 1;
+      this.#results.push("superseded");
+      return;
+    }
+    const stored = this.#store(entry);
+    if (stored === undefined) {
+      this.#refuse(entry, "hash", ahead);
+      return;
+    }
+    if (own && version.time > core.clock.last) this.#copies.push(entry); // rule 19
+    core.clock.observe(version.time);
+    core.applied += 1;
+    this.#results.push("applied");
+    this.#changes.push({ key, entry: stored, previous });
+  }
+
+  /** The entry as it is stored from now on; `undefined` if its content is not what its hash says. */
+  #store(entry: Entry): StoredEntry | undefined {
+    const { key, version, contentType, expiresAt, extra, hash } = entry;
+    const core = this.#core;
+    let hashHigh: number;
+    let hashLow: number;
+    let stripped = false;
+    if (entry instanceof StoredEntry) {
+      ({ hashHigh, hashLow, stripped } = entry);
+    } else {
+      hashContent(entry);
+      hashHigh = lastHash[0] ?? 0;
+      hashLow = lastHash[1] ?? 0;
+      if (hash !== undefined) {
+        const high = readWord(hash, 0);
+        const low = readWord(hash, 4);
+        if (high !== hashHigh || low !== hashLow) {
+          if (!this.#mayBeStripped(entry)) return undefined;
+          stripped = true;
+          hashHigh = high;
+          hashLow = low;
+        }
+      }
+    }
+    core.state.counter += 1;
+    hashKey(key);
+    const stored = finishEntry(
+      key,
+      {
+        value: entry instanceof StoredEntry ? entry.value : copyOf(entry.value),
+        version: { time: version.time, node: core.intern(version.node) },
+        contentType,
+        expiresAt,
+        deleted: entry.deleted,
+        extra: extra === undefined || extra.length === 0 ? undefined : copyOf(extra),
+        counter: core.state.counter,
+        stripped,
+      },
+      { keyHash: lastHash[0] ?? 0, hashHigh, hashLow },
+    );
+    const expired = expiresAt !== undefined && expiresAt <= this.#now;
+    return expired && !stripped ? stripEntry(stored) : stored; // rule 10: at once
+  }
+
+  /** An expired entry comes without its value, and with the hash that it had. */
+  #mayBeStripped({ value, contentType, expiresAt, extra }: Entry): boolean {
+    if (value.length > 0 || contentType !== undefined || extra !== undefined) return false;
+    return expiresAt !== undefined && expiresAt <= this.#trustedNow + this.#core.maxDriftMs;
+  }
+
+  #refuse(entry: Entry, reason: RefusalReason, ahead: number): void {
+    const index = this.#results.length;
+    this.#core.countRefused(entry.version.node);
+    this.#results.push("refused");
+    if (this.#options.onRefused === undefined) return;
+    this.#refusals.push({ index, entry, reason, aheadMs: ahead });
+  }
+
+  #flush(last: boolean): void {
+    const changes = this.#changes;
+    const { meta } = this.#options;
+    this.#changes = [];
+    this.#keys.clear();
+    if (changes.length === 0 && !last) return;
+    this.#core.write(changes, {
+      now: this.#now,
+      meta: last && meta !== undefined ? new Map(Object.entries(meta)) : undefined,
+    });
+    this.#core.announce(changes);
+  }
+}
+
+/** Whether an entry wins over the one that is held. */
+function wins(entry: Entry, held: StoredEntry): boolean {
+  const { time, node } = entry.version;
+  if (time !== held.version.time) return time > held.version.time;
+  if (node !== held.version.node) return node > held.version.node;
+  return compareEntries(entry, held) > 0;
+}
+
+/** The bytes may lie in a frame or a pool that somebody else writes into: keep our own. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
+}
+
+function readWord(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)
+  );
+}

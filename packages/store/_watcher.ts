@@ -1,0 +1,174 @@
+import type { Change, EntryEvent, ResetReason, WatchOptions } from "./map_options.ts";
+
+/** What a watcher is made from. */
+export interface WatcherOptions extends WatchOptions {
+  /** The highest counter that is durable. */
+  readonly committed: () => number;
+
+  /** The highest counter. */
+  readonly counter: () => number;
+
+  /** The next committed changes after a counter; none when that is all. */
+  readonly page: (after: number) => Change[];
+  readonly onEnd: () => void;
+  readonly onReset: () => void;
+}
+
+type Waiting = {
+  readonly resolve: (result: IteratorResult<Change, undefined>) => void;
+  readonly reject: (error: Error) => void;
+};
+
+/**
+ * One reader of changes. Changes wait in a bounded buffer until they are committed and asked for; when
+ * the buffer is full, all of it is replaced by one `reset`, and it goes on from there.
+ *
+ * One that begins in the past reads the map's own log page by page until it has caught up, and only then
+ * fills its buffer: however much was missed, no more than a page of it is in memory.
+ */
+export class Watcher implements AsyncIterableIterator<Change, undefined> {
+  readonly #options: WatcherOptions;
+  readonly #bufferSize: number;
+  readonly #bufferBytes: number;
+  readonly #abort = (): void => this.end();
+  #buffer: Change[] = [];
+  #bytes = 0;
+  /** Where the next page begins, while it catches up. */
+  #cursor: number | undefined;
+  /** How many at the front of the buffer have been given out already. */
+  #taken = 0;
+  #waiting: Waiting[] = [];
+  #ended = false;
+  #error: Error | undefined;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#bufferSize = options.bufferSize ?? 1024;
+    this.#bufferBytes = options.bufferBytes ?? 16 * 1024 * 1024;
+    this.#cursor = options.after;
+    if (options.signal?.aborted === true) this.#ended = true;
+    else options.signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+  }
+
+  next(): Promise<IteratorResult<Change, undefined>> {
+    const change = this.#ready();
+    if (change !== undefined) return Promise.resolve({ done: false, value: change });
+    if (this.#error !== undefined) {
+      const error = this.#error;
+      this.#error = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  return(): Promise<IteratorResult<Change, undefined>> {
+    this.end();
+    this.#clear();
+    this.#cursor = undefined;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Takes in a change, if it is of interest. */
+  push(change: EntryEvent): void {
+    if (this.#cursor !== undefined || !this.#wants(change)) return;
+    const waiting = this.#buffer.length - this.#taken;
+    const bytes = this.#bytes + change.entry.value.length;
+    if (waiting >= this.#bufferSize || (waiting > 0 && bytes > this.#bufferBytes)) {
+      this.reset("slow-reader", change.counter);
+      return;
+    }
+    this.#bytes = bytes;
+    this.#buffer.push(change);
+  }
+
+  /** Replaces everything that waits by a `reset`. */
+  reset(reason: ResetReason, counter: number): void {
+    if (this.#cursor !== undefined) return; // its next page begins with a reset if it must
+    this.#clear();
+    this.#buffer.push({ type: "reset", reason, counter });
+    this.#options.onReset();
+  }
+
+  /** Gives out what is committed to those who wait. */
+  release(): void {
+    while (this.#waiting.length > 0) {
+      const change = this.#ready();
+      if (change === undefined) return;
+      this.#waiting.shift()?.resolve({ done: false, value: change });
+    }
+  }
+
+  /** Ends the watch with an error. */
+  fail(error: Error): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#error = error;
+    else waiting.reject(error);
+    this.end();
+  }
+
+  /** Ends the watch: what is committed is still given out. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    for (const { resolve } of this.#waiting) resolve({ done: true, value: undefined });
+    this.#waiting = [];
+    this.#options.onEnd();
+  }
+
+  #wants(change: Change): boolean {
+    if (change.type === "reset") return true;
+    const { prefix, key } = this.#options;
+    if (key !== undefined && change.key !== key) return false;
+    return prefix === undefined || change.key.startsWith(prefix);
+  }
+
+  #ready(): Change | undefined {
+    if (this.#cursor !== undefined) this.#catchUp(this.#cursor);
+    const change = this.#buffer[this.#taken];
+    if (change === undefined || change.counter > this.#options.committed()) return undefined;
+    this.#taken += 1;
+    if (change.type !== "reset") this.#bytes -= change.entry.value.length;
+    if (this.#taken === this.#buffer.length) {
+      this.#clear();
+    } else if (this.#taken > 1024 && this.#taken > this.#buffer.length / 2) {
+      this.#buffer = this.#buffer.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return change;
+  }
+
+  /** Reads on in the map's log until something of interest was found, or all of it was read. */
+  #catchUp(from: number): void {
+    let cursor = from;
+    while (this.#buffer.length === 0) {
+      const page = this.#options.page(cursor);
+      cursor = page.at(-1)?.counter ?? cursor;
+      this.#cursor = cursor;
+      if (page.length === 0) {
+        if (this.#options.committed() >= this.#options.counter()) this.#cursor = undefined;
+        return;
+      }
+      for (const change of page) {
+        if (!this.#wants(change)) continue;
+        this.#buffer.push(change);
+        if (change.type !== "reset") this.#bytes += change.entry.value.length;
+      }
+    }
+  }
+
+  #clear(): void {
+    this.#buffer = [];
+    this.#taken = 0;
+    this.#bytes = 0;
+  }
+}

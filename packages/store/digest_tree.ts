@@ -1,0 +1,132 @@
+/**
+ * The digest: what two replicas hold, in 33,825 sums, so that what differs is found at a cost of what
+ * differs.
+ *
+ * Keys are spread by their hash over a tree with 32 children a level: level 0 is the root, level 1 has
+ * 32 nodes, level 2 has 1,024 (the partitions of the ring), level 3 has the 32,768 leaves. A leaf is the
+ * XOR of the fingerprints of its entries, an inner node the XOR of its children. Putting an entry in and
+ * taking it out are the same operation, independent of order, and change one path: four sums.
+ *
+ * Why not a hash of the sorted children, as in a Merkle tree: that would prove more (an XOR of chosen
+ * fingerprints can be made to cancel, by a member that wants to), but costs a rehash of 32 children at
+ * each level and a sorted leaf for each write. Members that hold the ring's key are trusted; clients
+ * choose keys and values, but not stamps.
+ *
+ * Below a leaf the tree goes on by the next 5 bits of the hash, as far as level 6, without sums that are
+ * kept: those are made from a listing of the leaf when a leaf has grown above 256 entries (rule 6).
+ *
+ * @module
+ */
+
+/** Children of a node, and bits of the hash that choose among them: 32 and 5. */
+export const FAN_OUT = 32;
+
+/** The level of the leaves; level 0 is the root. */
+export const LEAF_LEVEL = 3;
+
+/** The deepest level that a leaf can be split to. */
+export const DEEPEST_LEVEL = 6;
+
+/** How many leaves there are. */
+export const LEAF_COUNT = 32768;
+
+/** The level whose nodes are the partitions of the ring. */
+export const PARTITION_LEVEL = 2;
+
+const OFFSETS = [0, 1, 33, 1057] as const;
+const NODES = 33825;
+
+/**
+ * The sums of the tree. All numbers are signed 32-bit halves of 64-bit sums.
+ */
+export class DigestTree {
+  /** `[high, low]` of each node, level by level. */
+  readonly #sums: Int32Array = new Int32Array(2 * NODES);
+
+  /** @param leafSums `[high, low]` of each leaf; the inner nodes follow from them */
+  constructor(leafSums?: Int32Array) {
+    if (leafSums === undefined) return;
+    for (let leaf = 0; leaf < LEAF_COUNT; leaf += 1) {
+      const high = leafSums[2 * leaf] ?? 0;
+      const low = leafSums[2 * leaf + 1] ?? 0;
+      if ((high | low) !== 0) this.toggle(leaf, high, low);
+    }
+  }
+
+  /** Puts a fingerprint into a leaf, or takes it out. */
+  toggle(leaf: number, high: number, low: number): void {
+    const sums = this.#sums;
+    sums[0] = (sums[0] ?? 0) ^ high;
+    sums[1] = (sums[1] ?? 0) ^ low;
+    let at = 2 * (1 + (leaf >>> 10));
+    sums[at] = (sums[at] ?? 0) ^ high;
+    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+    at = 2 * (33 + (leaf >>> 5));
+    sums[at] = (sums[at] ?? 0) ^ high;
+    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+    at = 2 * (1057 + leaf);
+    sums[at] = (sums[at] ?? 0) ^ high;
+    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+  }
+
+  /** The upper half of a sum, level 0 to 3. */
+  high(level: number, index: number): number {
+    return this.#sums[2 * ((OFFSETS[level] ?? NaN) + index)] ?? 0;
+  }
+
+  /** The lower half of a sum, level 0 to 3. */
+  low(level: number, index: number): number {
+    return this.#sums[2 * ((OFFSETS[level] ?? NaN) + index) + 1] ?? 0;
+  }
+}
+
+/** A digest as another replica shows it: the 32 sums below a node, 8 bytes each. */
+export interface DigestView {
+  digestChildren(level: number, index: number): Uint8Array;
+}
+
+/**
+ * The difference of two digests: walks down only where they differ.
+ *
+ * @param level where to stop: 3 (default), the leaves, or 1 or 2
+ * @returns the indexes of the nodes of that level that differ, rising
+ *
+ * @example
+ * ```ts
+ * import { diffDigests, VersionedMap } from "@dnd/store";
+ *
+ * const a = new VersionedMap({ node: "a" });
+ * const b = new VersionedMap({ node: "b" });
+ * a.put("key", new Uint8Array([1]), { now: 1_800_000_000_000 });
+ * const leaves = diffDigests(a, b);
+ * const missing = leaves.flatMap((leaf) => a.digestEntries(3, leaf)).map((head) => head.key); // ["key"]
+ * ```
+ */
+export function diffDigests(a: DigestView, b: DigestView, level: number = LEAF_LEVEL): number[] {
+  let differing = [0];
+  for (let depth = 0; depth < level; depth += 1) {
+    differing = differing.flatMap((index) =>
+      diffChildren(a.digestChildren(depth, index), b.digestChildren(depth, index)).map(
+        (child) => index * FAN_OUT + child,
+      ),
+    );
+  }
+  return differing;
+}
+
+/**
+ * Compares the 32 sums below a node with those of another replica.
+ *
+ * @returns the numbers of the children that differ, 0 to 31, rising
+ */
+export function diffChildren(a: Uint8Array, b: Uint8Array): number[] {
+  const differing: number[] = [];
+  for (let child = 0; child < FAN_OUT; child += 1) {
+    for (let i = 8 * child; i < 8 * child + 8; i += 1) {
+      if (a[i] === b[i]) continue;
+      differing.push(child);
+      break;
+    }
+  }
+  return differing;
+}

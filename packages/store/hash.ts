@@ -1,0 +1,231 @@
+/**
+ * The three hashes of an entry. They are frozen: they decide what is on disk and on the wire, and two
+ * replicas can only be compared if both use the same ones. {@linkcode ALGORITHM} numbers them.
+ *
+ * | hash | over | what it is for |
+ * |---|---|---|
+ * | key hash | the key's UTF-8 bytes | its place in the digest tree: leaf = upper 15 bits, parts of a leaf = the next ones |
+ * | content hash | the canonical encoding of all but key and version | record checksum; travels with the entry |
+ * | fingerprint | key, stamp, node and content hash together | what is XORed into the sums of the tree |
+ *
+ * **Which hash.** HalfSipHash-2-4 with 64 bits of output, under a fixed and public key. It works on
+ * 32-bit lanes, which is all that JavaScript computes fast: 64-bit hashes (xxHash64, SipHash, wyhash)
+ * need BigInt or pairs of numbers and run at a tenth of the speed, and no digest of the platform is
+ * synchronous everywhere.
+ *
+ * **What the adversary can do.** Keys come from users, and the function must be the same on every
+ * replica, so it is public and anybody can compute it. With any public function, keys that share one of
+ * the 32,768 leaves are found by trying 32,768 each; the map bounds what that costs (a leaf above 256
+ * entries is compared by sums over the next 5 bits, rule 6). What a weak function adds is families of
+ * keys that agree in *all* 64 bits at no cost: FNV, Murmur and xxHash have them, whatever the seed, and
+ * no further bits would split such a leaf. No shortcut of that kind is known here: to collide in n bits
+ * costs about 2^(n/2) tries, as it should.
+ *
+ * **Why one hash for the fingerprint** (rule 5). Sums are XORs. If a fingerprint were itself an XOR of
+ * a part for the key and a part for the stamp, four entries (two keys, two stamps, crosswise) would
+ * cancel, and two replicas that differ would look equal. The same goes for any linear checksum, CRC
+ * above all. So the parts go through the mixer together, and every entry of a batch has a stamp of its
+ * own; the stamp is not the client's to choose.
+ *
+ * **Why 64 bits.** Accidents: two different sets of entries agree with probability 2^-64.
+ *
+ * The key goes first into the fingerprint, in the words in which it goes into the key hash, so one pass
+ * over the key serves both. As byte strings:
+ *
+ * ```text
+ * key hash     key
+ * fingerprint  key, zeros up to length 3 mod 4, the lowest byte of the key's length,
+ *              stamp (u64 little-endian), content hash (upper half, lower half: u32 little-endian each),
+ *              node id, zeros up to a multiple of 4, length of the node id (u16 le), of the key (u16 le)
+ * content      deleted (0 or 1), expiresAt or 0 (7 bytes, big-endian), length of the content type (u8),
+ *              length of the extra bytes (u24 big-endian), content type, zeros up to a multiple of 4,
+ *              extra bytes, zeros up to a multiple of 4, value
+ * ```
+ *
+ * The first output word is the upper half of the 64 bits, the second the lower half.
+ *
+ * Further reading: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); Wagner, "A
+ * generalized birthday problem" (2002), for sums of hashes.
+ *
+ * @module
+ */
+import {
+  absorb,
+  absorbAscii,
+  absorbBytes,
+  begin,
+  finalize,
+  lastWord,
+  result,
+  resume,
+  save,
+} from "./_half_sip_hash.ts";
+import { MAX_KEY_BYTES } from "./limits.ts";
+
+/** The number of the hash functions and their key, on disk and in the hello (rule 5). */
+export const ALGORITHM = 1;
+
+/** A hash as two signed 32-bit halves; overwritten by the next call that hashes. */
+export const lastHash: Int32Array = result;
+
+/** What an entry says beside its key and version. */
+export interface Content {
+  readonly value: Uint8Array;
+  readonly contentType?: string | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly deleted?: boolean | undefined;
+  readonly extra?: Uint8Array | undefined;
+}
+
+const encoder = new TextEncoder();
+const keyBytes = new Uint8Array(MAX_KEY_BYTES);
+const keyState = new Int32Array(4);
+let keyLength = 0;
+
+/**
+ * Hashes a key into {@linkcode lastHash}, and keeps the state for {@linkcode hashFingerprint}.
+ *
+ * @returns the length of the key in bytes of UTF-8; -1 if it is longer than 1,024, -2 if it holds a
+ * lone surrogate. Nothing was hashed then.
+ */
+export function hashKey(key: string): number {
+  if (key.length > MAX_KEY_BYTES) return -1;
+  begin();
+  let rest = absorbAscii(key);
+  let length = key.length;
+  if (rest !== rest) {
+    if (!isWellFormed(key)) return -2;
+    const { read, written } = encoder.encodeInto(key, keyBytes);
+    if (read < key.length) return -1;
+    length = written;
+    begin();
+    rest = absorbBytes(keyBytes, length);
+  }
+  absorb(lastWord(rest, length));
+  save(keyState);
+  keyLength = length;
+  finalize();
+  return length;
+}
+
+/** Whether every surrogate has its other half. */
+function isWellFormed(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code < 0xd800 || code > 0xdfff) continue;
+    if (code > 0xdbff) return false;
+    i += 1;
+    const low = i < text.length ? text.charCodeAt(i) : 0;
+    if (low < 0xdc00 || low > 0xdfff) return false;
+  }
+  return true;
+}
+
+/** Hashes what follows the key of the last {@linkcode hashKey} into {@linkcode lastHash}. */
+export function hashFingerprint(
+  time: number,
+  node: string,
+  hashHigh: number,
+  hashLow: number,
+): void {
+  resume(keyState);
+  absorb(time | 0);
+  absorb(Math.floor(time / 0x100000000));
+  absorb(hashHigh);
+  absorb(hashLow);
+  const rest = absorbAscii(node);
+  if ((node.length & 3) !== 0) absorb(rest);
+  absorb(node.length | (keyLength << 16));
+  const keyWords = (keyLength >>> 2) + 1;
+  const nodeWords = (node.length + 3) >>> 2;
+  absorb(lastWord(0, 4 * (keyWords + 4 + nodeWords + 1)));
+  finalize();
+}
+
+const plainState = new Int32Array(4); // the state after the header of a value without anything else
+begin();
+for (let i = 0; i < 3; i += 1) absorb(0);
+save(plainState);
+
+/** Hashes the canonical encoding of a content into {@linkcode lastHash}. */
+export function hashContent(content: Content): void {
+  const { value, contentType, expiresAt, extra } = content;
+  let length = 12;
+  if (
+    contentType === undefined &&
+    expiresAt === undefined &&
+    extra === undefined &&
+    content.deleted !== true
+  ) {
+    resume(plainState);
+  } else {
+    const high = Math.floor((expiresAt ?? 0) / 0x100000000);
+    const extraLength = extra?.length ?? 0;
+    begin();
+    absorb((content.deleted === true ? 1 : 0) | swap(high));
+    absorb(swap(expiresAt ?? 0));
+    absorb((contentType?.length ?? 0) | swap(extraLength));
+    if (contentType !== undefined) {
+      const rest = absorbAscii(contentType);
+      if ((contentType.length & 3) !== 0) absorb(rest);
+      length += (contentType.length + 3) & ~3;
+    }
+    if (extra !== undefined) {
+      const rest = absorbBytes(extra, extraLength);
+      if ((extraLength & 3) !== 0) absorb(rest);
+      length += (extraLength + 3) & ~3;
+    }
+  }
+  const rest = absorbBytes(value, value.length);
+  absorb(lastWord(rest, length + value.length));
+  finalize();
+}
+
+/** The lowest four bytes of a number in the other order. */
+function swap(number: number): number {
+  return (
+    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | ((number >>> 24) & 0xff)
+  );
+}
+
+/**
+ * The canonical encoding of a content (rule 5): what its hash is made of, and what decides between two
+ * entries of one version.
+ */
+export function encodeContent(content: Content): Uint8Array {
+  const { value, contentType = "", expiresAt = 0, extra = new Uint8Array(0) } = content;
+  const typeEnd = 12 + ((contentType.length + 3) & ~3);
+  const extraEnd = typeEnd + ((extra.length + 3) & ~3);
+  const bytes = new Uint8Array(extraEnd + value.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(expiresAt / 0x100000000));
+  view.setUint8(0, content.deleted === true ? 1 : 0);
+  view.setUint32(4, expiresAt % 0x100000000);
+  view.setUint32(8, extra.length);
+  view.setUint8(8, contentType.length);
+  encoder.encodeInto(contentType, bytes.subarray(12));
+  bytes.set(extra, typeEnd);
+  bytes.set(value, extraEnd);
+  return bytes;
+}
+
+/**
+ * The 64 bits of any bytes, as they are defined here.
+ *
+ * @returns 8 bytes, big-endian
+ */
+export function hashBytes(bytes: Uint8Array): Uint8Array {
+  begin();
+  absorb(lastWord(absorbBytes(bytes, bytes.length), bytes.length));
+  finalize();
+  return toBytes(result[0] ?? 0, result[1] ?? 0);
+}
+
+/** Two halves of a hash as 8 bytes, big-endian. */
+export function toBytes(high: number, low: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, high);
+  view.setInt32(4, low);
+  return bytes;
+}

@@ -1,0 +1,98 @@
+/**
+ * Who wins. Every replica keeps the greatest entry of a key in one total order (rule 5), so it does not
+ * matter in which order, how often, or along which ways entries arrive: the greatest of a set is the
+ * same however the set is walked. That is all there is to convergence here.
+ *
+ * The order: `time`, then `node` as bytes, then, which only happens when something is broken (a copied
+ * disk, a bug), a tombstone over a value, then the bytes of the canonical encoding. Without the last two,
+ * two replicas that hold different bytes under one version would disagree for ever.
+ *
+ * One wrinkle: an entry that has expired drops its value and keeps its hash (rule 10), and bytes that are
+ * gone cannot be compared. The encoding begins with `deleted` and `expiresAt`, so two entries that agree
+ * in both expire together; among those, one that was stripped counts as greater than one that was not
+ * (its time has come, so the other's has too), and two stripped ones compare by hash. Stripping then
+ * only moves an entry up in the order, and the greatest is still the greatest.
+ *
+ * Why not vector clocks or siblings: a client that stores JSON under a key has no use for two values,
+ * and a rule that people can say in one sentence is worth more here than the writes it drops.
+ * Further reading: Shapiro et al., "Conflict-free Replicated Data Types" (2011), on LWW registers.
+ *
+ * @module
+ */
+import { encodeContent, hashContent, lastHash } from "./hash.ts";
+import { StoredEntry } from "./stored_entry.ts";
+import type { Entry } from "./entry.ts";
+import { compareVersions } from "./version.ts";
+
+/**
+ * The one of two entries of a key that every replica keeps.
+ *
+ * @returns `a` or `b`; `a` if they are equal
+ *
+ * @example
+ * ```ts
+ * import { mergeEntries } from "@dnd/store";
+ *
+ * const value = new Uint8Array();
+ * const a = { key: "k", value, version: { time: 1, node: "a" } };
+ * const b = { key: "k", value, version: { time: 2, node: "b" } };
+ * const winner = mergeEntries(a, b); // b, and mergeEntries(b, a) is b too
+ * ```
+ */
+export function mergeEntries<A extends Entry, B extends Entry>(a: A, b: B): A | B {
+  return compareEntries(a, b) >= 0 ? a : b;
+}
+
+/**
+ * Compares two entries of one key in the total order of rule 5.
+ *
+ * @returns a negative number if `b` wins, a positive one if `a` does, 0 if they are equal
+ */
+export function compareEntries(a: Entry, b: Entry): number {
+  const byVersion = compareVersions(a.version, b.version);
+  if (byVersion !== 0) return byVersion;
+  const byDeleted = (a.deleted === true ? 1 : 0) - (b.deleted === true ? 1 : 0);
+  if (byDeleted !== 0) return byDeleted;
+  const byExpiry = (a.expiresAt ?? 0) - (b.expiresAt ?? 0);
+  if (byExpiry !== 0) return byExpiry;
+  const strippedA = isStripped(a);
+  const strippedB = isStripped(b);
+  if (strippedA || strippedB) {
+    const byHash = compareBytes(hashOf(a), hashOf(b));
+    if (byHash === 0) return 0;
+    return strippedA === strippedB ? byHash : strippedA ? 1 : -1;
+  }
+  return compareBytes(encodeContent(a), encodeContent(b));
+}
+
+/** Whether an entry has dropped its value: it carries the hash of something else than it says. */
+export function isStripped(entry: Entry): boolean {
+  if (entry instanceof StoredEntry) return entry.stripped;
+  const { hash } = entry;
+  if (hash === undefined || entry.expiresAt === undefined || entry.value.length > 0) return false;
+  if (entry.contentType !== undefined || entry.extra !== undefined) return false;
+  return compareBytes(hash, computeHash(entry)) !== 0;
+}
+
+/** The content hash of an entry: the one that it carries, or that of its content. 8 bytes. */
+export function hashOf(entry: Entry): Uint8Array {
+  return entry.hash ?? computeHash(entry);
+}
+
+function computeHash(entry: Entry): Uint8Array {
+  hashContent(entry);
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, lastHash[0] ?? 0);
+  view.setInt32(4, lastHash[1] ?? 0);
+  return bytes;
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const end = Math.min(a.length, b.length);
+  for (let i = 0; i < end; i += 1) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
