@@ -277,9 +277,9 @@ function writeValue(writer: WireWriter, field: FieldPlan, value: unknown): void 
     case "string":
       return writer.text(field.fullName, value as string, field.min, field.max);
     case "nodeId":
-      return writer.nodeId(value as string);
+      return writer.nodeId(field.fullName, value as string);
     case "bootId":
-      return writer.hex(value as string, field.max);
+      return writer.hex(field.fullName, value as string, field.max);
     default: {
       const bytes = value as Uint8Array;
       if (bytes.length % field.unit !== 0) {
@@ -301,7 +301,10 @@ function writeRepeated(writer: WireWriter, field: FieldPlan, list: readonly unkn
   if (list.length === 0) return;
   if (field.wireType === 0) {
     writer.uint32(field.id * 8 + 2).fork();
-    for (const item of list) writer.safeUint64(field.fullName, item as number);
+    for (const item of list) {
+      if (field.kind === "uint32") writer.safeUint32(field.fullName, item as number);
+      else writer.safeUint64(field.fullName, item as number);
+    }
     writer.ldelim();
     return;
   }

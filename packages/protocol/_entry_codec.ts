@@ -124,7 +124,7 @@ export function writeEntry(writer: WireWriter, entry: WireEntry): void {
     writer.safeUint64("Entry.time", time);
   }
   writer.uint32(0x22);
-  writer.nodeId(node);
+  writer.nodeId("Entry.node", node);
   if (entry.deleted === true) writer.uint32(0x28).bool(true);
   const { expiresAt, contentType, extra } = entry;
   if (expiresAt !== undefined && expiresAt !== 0) {

@@ -1,10 +1,16 @@
-const DIGITS = "0123456789abcdef";
+const DIGITS: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
 /** Bytes as lower-case hex digits. */
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += `${DIGITS[byte >>> 4]}${DIGITS[byte & 15]}`;
-  return text;
+  const codes: number[] = [];
+  for (const byte of bytes) codes.push(DIGITS[byte >>> 4] ?? 0, DIGITS[byte & 15] ?? 0);
+  return String.fromCharCode(...codes);
+}
+
+/** The value of a lower-case hex digit, or something negative. */
+function digit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : -256;
 }
 
 /**
@@ -14,12 +20,15 @@ export function toHex(bytes: Uint8Array): string {
  * @throws {TypeError} if it is not exactly `length` bytes
  */
 export function fromHex(what: string, text: string, length: number): Uint8Array {
-  if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) {
-    throw new TypeError(
-      `${what} must be ${2 * length} lower-case hex digits, not ${JSON.stringify(text)}`,
-    );
-  }
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
+  let wrong = text.length ^ (2 * length);
+  for (let i = 0; i < length; i++) {
+    const byte = digit(text.charCodeAt(2 * i)) * 16 + digit(text.charCodeAt(2 * i + 1));
+    if (byte < 0) wrong = 1;
+    bytes[i] = byte;
+  }
+  if (wrong === 0) return bytes;
+  throw new TypeError(
+    `${what} must be ${2 * length} lower-case hex digits, not ${JSON.stringify(text)}`,
+  );
 }

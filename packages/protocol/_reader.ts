@@ -1,9 +1,8 @@
+import { toHex } from "./_hex.ts";
 import { DecodeError } from "./decode_error.ts";
 import { MEMORY_FACTOR } from "./limits.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-const HEX_CODES: readonly number[] = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
 /** The value of every `bytes` field that has none. Nothing can be written into it. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -220,15 +219,8 @@ export class WireReader {
   hex(length: number): string {
     this.#charge(STRING_COST + 2 * length);
     const start = this.position;
-    const end = start + length;
-    this.position = end;
-    const bytes = this.#bytes;
-    const codes: number[] = [];
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i] ?? 0;
-      codes.push(HEX_CODES[byte >>> 4] ?? 0, HEX_CODES[byte & 15] ?? 0);
-    }
-    return String.fromCharCode(...codes);
+    this.position = start + length;
+    return toHex(this.#bytes.subarray(start, start + length));
   }
 
   /** A node id: 16 bytes as 32 hex digits, the same string for the same id while it is in use. */

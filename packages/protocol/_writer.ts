@@ -1,4 +1,5 @@
 import protobuf from "protobufjs/light.js";
+import { fromHex } from "./_hex.ts";
 
 // Ids in hex are turned into bytes again and again: the ones used last are kept.
 const ID_PLACES = 256;
@@ -8,17 +9,6 @@ const idBytes: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(ID
 );
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
-
-function fromHex(text: string, length: number): Uint8Array {
-  if (text.length !== 2 * length || !/^[0-9a-f]*$/.test(text)) {
-    throw new TypeError(
-      `Cannot encode: an id is ${2 * length} lower-case hex digits, not ${JSON.stringify(text)}`,
-    );
-  }
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return bytes;
-}
 
 /** protobufjs's writer, with the checks that keep us from sending what nobody would take. */
 export class WireWriter extends protobuf.Writer {
@@ -64,18 +54,18 @@ export class WireWriter extends protobuf.Writer {
   }
 
   /** A hex text as bytes, with their length before them. */
-  hex(value: string, length: number): void {
-    this.bytes(fromHex(value, length));
+  hex(name: string, value: string, length: number): void {
+    this.bytes(fromHex(`Cannot encode: ${name}`, value, length));
   }
 
   /** A node id, with its length before it. */
-  nodeId(value: string): void {
+  nodeId(name: string, value: string): void {
     const place =
       (value.charCodeAt(0) * 31 + value.charCodeAt(value.length - 1) * 7 + value.charCodeAt(1)) &
       (ID_PLACES - 1);
     let bytes = idText[place] === value ? idBytes[place] : undefined;
     if (bytes === undefined) {
-      bytes = fromHex(value, 16);
+      bytes = fromHex(`Cannot encode: ${name}`, value, 16);
       idText[place] = value;
       idBytes[place] = bytes;
     }

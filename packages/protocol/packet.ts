@@ -1,44 +1,50 @@
-import { crc32 } from "./crc32.ts";
-import { decode } from "./decode.ts";
+import { checksum, decodePlain, encodeBody } from "./_packet_body.ts";
 import { DecodeError } from "./decode_error.ts";
-import { encode } from "./encode.ts";
 import { PROTOCOL_VERSION } from "./limits.ts";
 import type { Envelope, Init } from "./messages.ts";
 import {
   additionalData,
   clusterTag,
   destinationFlags,
+  NO_KEY_ID,
   PACKET_HEADER_BYTES,
   PACKET_OVERHEAD_BYTES,
   PACKET_SEALED,
-  PACKET_TAG_BYTES,
-  PACKET_TO_BOOT,
   type PacketDestination,
   type PacketHeader,
   readPacketHeader,
   writePacketHeader,
 } from "./packet_header.ts";
 
-/** Options of {@linkcode encodePacket}. */
-export interface EncodePacketOptions {
-  /** The boot id of this process: 16 hex digits, random, new at each start. */
-  readonly bootId: string;
+/** An envelope to send. Its sender and cluster go into the header too, so both must be there. */
+export type OutgoingEnvelope = Init<Envelope> & Pick<Envelope, "senderId" | "cluster">;
 
-  /** Packets sent by this process so far. */
-  readonly counter: number;
-
-  /** For whom it is. Default: whoever is at that address. */
-  readonly destination?: PacketDestination;
-
-  /** 32 random bits, the end of the nonce. Default: 0 (a plain packet needs none). */
-  readonly random?: number;
+/** Options of one packet. */
+export interface PacketOptions {
+  /** For whom it is. Default: whoever is at that address; then it may only be a ping. */
+  readonly destination?: PacketDestination | undefined;
 
   /**
    * Bytes that the packet should have: it is padded up to them (one byte may be missing). Default: no
    * padding. One ping in ten is padded to the largest packet, so that a path that cannot carry it
    * shows (RULES 13).
    */
-  readonly padToBytes?: number;
+  readonly padToBytes?: number | undefined;
+}
+
+/** Options of {@linkcode encodePacket}. */
+export interface EncodePacketOptions extends PacketOptions {
+  /** The boot id of this process: 16 hex digits, random, new at each start. */
+  readonly bootId: string;
+
+  /** Packets sent by this process so far. */
+  readonly counter: number;
+
+  /** 32 random bits, the end of the nonce. Default: 0 (a plain packet needs none). */
+  readonly random?: number | undefined;
+
+  /** The key under which an answer would be understood. Default: none, `"00000000"`. */
+  readonly keyId?: string | undefined;
 }
 
 /** Who reads a packet. */
@@ -68,70 +74,31 @@ export interface Packet {
   readonly sealed: boolean;
 }
 
-const PADDING_TAG_BYTES = 2;
+/** What makes datagrams of envelopes and reads them again. One for each process and node id. */
+export interface PacketCodec {
+  /**
+   * Makes a datagram. Counts it.
+   *
+   * @throws {TypeError} or {RangeError} as `encode`
+   */
+  encode(envelope: OutgoingEnvelope, options?: PacketOptions): Uint8Array;
 
-/** The envelope with as much padding as brings its encoding to `bytes`, or one byte less. */
-export function encodePadded(envelope: Init<Envelope>, bytes: number): Uint8Array {
-  const plain = encode({ ...envelope, padding: 0 });
-  const room = bytes - plain.length - PADDING_TAG_BYTES;
-  // The length takes one byte up to 127, then two, then three.
-  const padding = room <= 128 ? room - 1 : room <= 16_385 ? room - 2 : room - 3;
-  if (padding < 1) return plain;
-  return encode({ ...envelope, padding: room === 129 ? 127 : room === 16_386 ? 16_383 : padding });
-}
-
-/** The body of a packet for a number of bytes of datagram. */
-export function encodeBody(envelope: Init<Envelope>, padToBytes: number | undefined): Uint8Array {
-  return padToBytes === undefined
-    ? encode(envelope)
-    : encodePadded(envelope, padToBytes - PACKET_OVERHEAD_BYTES);
-}
-
-/**
- * The body of a packet whose tag or checksum fits.
- *
- * @throws {DecodeError} `malformed` (with what is wrong as its `cause`), `wrong-cluster`
- */
-export function decodeBody(body: Uint8Array, header: PacketHeader, cluster: string): Envelope {
-  let envelope: Envelope;
-  try {
-    envelope = decode(body);
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
-    throw new DecodeError("malformed", `Cannot read a packet: ${cause.message}`, { cause });
-  }
-  if (envelope.cluster !== cluster) {
-    throw new DecodeError(
-      "wrong-cluster",
-      `Cannot read a packet of cluster ${JSON.stringify(envelope.cluster)}`,
-    );
-  }
-  if (envelope.senderId !== header.senderId) {
-    throw new DecodeError("malformed", "Cannot read a packet: two senders, outside and inside");
-  }
-  if ((header.flags & PACKET_TO_BOOT) === 0 && envelope.message?.type !== "ping") {
-    throw new DecodeError("malformed", "Cannot read a packet: to nobody, and not a ping");
-  }
-  return envelope;
-}
-
-/** CRC-32 over what the tag covers. */
-function checksum(packet: Uint8Array, more: Uint8Array): number {
-  return crc32(packet.subarray(0, packet.length - PACKET_TAG_BYTES), crc32(more));
+  /**
+   * Reads a datagram.
+   *
+   * @throws {DecodeError} and nothing else
+   */
+  decode(packet: Uint8Array): Packet;
 }
 
 /**
  * Makes a plain packet: header, envelope, checksum. It protects against damage and against packets of
  * other clusters, not against people: for that there is `@dnd/protocol/sealing`.
  *
- * @param envelope what to send; its sender and cluster go into the header
  * @returns one datagram
- * @throws {TypeError} or {RangeError} as {@linkcode encode}
+ * @throws {TypeError} or {RangeError} as `encode`
  */
-export function encodePacket(
-  envelope: Init<Envelope> & Pick<Envelope, "senderId" | "cluster">,
-  options: EncodePacketOptions,
-): Uint8Array {
+export function encodePacket(envelope: OutgoingEnvelope, options: EncodePacketOptions): Uint8Array {
   const destination = options.destination ?? {};
   const flags = destinationFlags(destination);
   const body = encodeBody(envelope, options.padToBytes);
@@ -140,7 +107,7 @@ export function encodePacket(
     version: PROTOCOL_VERSION,
     flags,
     clusterTag: clusterTag(envelope.cluster),
-    keyId: "00000000",
+    keyId: options.keyId ?? NO_KEY_ID,
     senderId: envelope.senderId,
     bootId: options.bootId,
     counter: options.counter,
@@ -169,22 +136,25 @@ export function decodePacket(packet: Uint8Array, receiver: PacketReceiver): Pack
   return decodePlain(packet, header, receiver);
 }
 
-/** The part of {@linkcode decodePacket} behind the header. */
-export function decodePlain(
-  packet: Uint8Array,
-  header: PacketHeader,
-  receiver: PacketReceiver,
-): Packet {
-  const bodyEnd = packet.length - PACKET_TAG_BYTES;
-  const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);
-  const sum = checksum(packet, additionalData(receiver.cluster, header.flags, receiver));
-  let difference = view.getUint32(bodyEnd) ^ sum;
-  for (let i = bodyEnd + 4; i < packet.length; i++) difference |= packet[i] ?? 0;
-  if (difference !== 0) throw new DecodeError("bad-tag", "Cannot read a packet: wrong checksum");
-  return {
-    header,
-    envelope: decodeBody(packet.subarray(PACKET_HEADER_BYTES, bodyEnd), header, receiver.cluster),
-    addressed: (header.flags & PACKET_TO_BOOT) !== 0,
-    sealed: false,
-  };
+/** The codec of a cluster without keys. */
+export class PlainPacketCodec implements PacketCodec {
+  readonly #receiver: PacketReceiver;
+  #counter = 0;
+
+  /** @param receiver this node, and its process */
+  constructor(receiver: PacketReceiver) {
+    this.#receiver = receiver;
+  }
+
+  encode(envelope: OutgoingEnvelope, options: PacketOptions = {}): Uint8Array {
+    return encodePacket(envelope, {
+      ...options,
+      bootId: this.#receiver.bootId,
+      counter: this.#counter++,
+    });
+  }
+
+  decode(packet: Uint8Array): Packet {
+    return decodePacket(packet, this.#receiver);
+  }
 }

@@ -6,7 +6,7 @@
  *          1      1  protocol version (a major)
  *          2      1  flags: 1 sealed, 2 destination id known, 4 destination boot id known
  *          3      4  cluster tag: CRC-32 of the cluster name, big-endian
- *          7      4  key id; zeros when plain
+ *          7      4  key id; when plain, the key under which an answer would be understood, or zeros
  *         11     16  sender id
  *         27      8  sender's boot id
  *         35     12  nonce: counter 8 (big-endian), random 4
@@ -48,6 +48,9 @@ export const PACKET_SEALED = 1;
 export const PACKET_TO_ID = 2;
 export const PACKET_TO_BOOT = 4;
 
+/** The key id of who has no key. */
+export const NO_KEY_ID = "00000000";
+
 /** Where in the header the nonce is. */
 export const NONCE_OFFSET = 35;
 export const NONCE_BYTES = 12;
@@ -62,7 +65,7 @@ export interface PacketHeader {
   /** See {@linkcode clusterTag}. */
   readonly clusterTag: number;
 
-  /** 8 hex digits; `"00000000"` when plain. */
+  /** 8 hex digits: the key that sealed it; when plain, a key that would open an answer. */
   readonly keyId: string;
   readonly senderId: string;
   readonly bootId: string;
