@@ -1,0 +1,297 @@
+// The figures of packages/replication/README.md, measured on real processes of the built command.
+//
+//     nx run replication:bench                       all
+//     nx run replication:bench -- --only latency     latency | join | difference | rate | wire | heal
+//     ... --keys 1000000 --seconds 60 --runs 3
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { Bench, Caller, quantile, until } from "./processes.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string" },
+    keys: { type: "string", default: "1000000" },
+    seconds: { type: "string", default: "60" },
+    runs: { type: "string", default: "3" },
+  },
+});
+const keys = Number(options.keys);
+const seconds = Number(options.seconds);
+const runs = Number(options.runs);
+const octets = { "content-type": "application/octet-stream" };
+
+/** @param {string} figure @param {string} text */
+const row = (figure, text) => console.log(`${figure.padEnd(12)} ${text}`);
+/** @param {number} value */
+const ms = (value) => `${value.toFixed(2)} ms`;
+
+/** Resident memory in MB. @param {number} pid */
+function residentMb(pid) {
+  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(line?.[1] ?? NaN) / 1024;
+}
+
+/**
+ * @param {Bench} bench
+ * @param {number} size
+ * @param {object} [more]
+ */
+async function cluster(bench, size, more) {
+  const first = await bench.start("n0", [], more);
+  const nodes = [first];
+  for (let i = 1; i < size; i++) nodes.push(await bench.start(`n${i}`, [first.gossip], more));
+  const callers = nodes.map((node) => new Caller(node, 8));
+  await until("all ready", 60_000, async () => {
+    const all = await Promise.all(callers.map((c) => c.status()));
+    return all.every(
+      (s) => s.ready && s.members.filter((m) => m.state === "alive").length === size,
+    );
+  });
+  return { nodes, callers };
+}
+
+/** Adds keys of 100 bytes by batches of 1,000. @param {Caller} caller @param {number} count */
+async function fill(caller, count, prefix = "key", bytes = 100) {
+  const value = "v".repeat(bytes);
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (next < count) {
+        const from = next;
+        next += 1000;
+        const ops = [];
+        for (let i = from; i < Math.min(count, from + 1000); i++) {
+          ops.push({ op: "put", key: `${prefix}${i}`, value, encoding: "utf8" });
+        }
+        const { status, body } = await caller.call("POST", "/batch", JSON.stringify({ ops }));
+        if (status !== 200) throw new Error(`batch: ${status} ${body.slice(0, 300)}`);
+      }
+    }),
+  );
+}
+
+/** The value of a metric, all its labels added up. @param {Caller} caller @param {RegExp} name */
+async function metric(caller, name) {
+  let sum = 0;
+  for (const line of (await caller.call("GET", "/metrics")).body.split("\n")) {
+    if (name.test(line)) sum += Number(line.slice(line.lastIndexOf(" ") + 1));
+  }
+  return sum;
+}
+
+const wireBytes = /^dnd_(gossip|stream|peer|udp)\w*sent_bytes_total/;
+
+/** @type {Record<string, (bench: Bench) => Promise<void>>} */
+const figures = {
+  /** From a PUT's answer until both others answer a GET with it: 100 writes a second, durable. */
+  async latency(bench) {
+    const { callers } = await cluster(bench, 3);
+    const [writer, ...others] = callers;
+    if (writer === undefined) throw new Error("no node");
+    for (let i = 0; i < 200; i++) await writer.call("PUT", `/kv/warm${i}`, "1");
+    const times = [];
+    const answers = [];
+    const count = Math.min(3000, seconds * 100);
+    const start = performance.now();
+    for (let i = 0; i < count; i++) {
+      const due = start + i * 10;
+      const wait = due - performance.now();
+      if (wait > 0) await new Promise((wake) => setTimeout(wake, wait));
+      const sent = performance.now();
+      await writer.call("PUT", `/kv/k${i}`, String(i));
+      const answered = performance.now();
+      answers.push(answered - sent);
+      const seen = await Promise.all(
+        others.map(async (other) => {
+          while ((await other.call("GET", `/kv/k${i}`)).status !== 200) {
+            if (performance.now() - answered > 10_000) throw new Error(`k${i} never came`);
+          }
+          return performance.now() - answered;
+        }),
+      );
+      times.push(Math.max(...seen));
+    }
+    row(
+      "latency",
+      `answer to visible on both others, ${count} durable writes at 100/s: p50 ${ms(quantile(times, 0.5))}, p99 ${ms(quantile(times, 0.99))} (one GET each included); PUT itself p50 ${ms(quantile(answers, 0.5))}, p99 ${ms(quantile(answers, 0.99))}`,
+    );
+  },
+
+  /** A new node copies everything: keys a second until ready. */
+  async join(bench) {
+    const first = await bench.start("n0", []);
+    const caller = new Caller(first, 4);
+    await until("ready", 30_000, async () => (await caller.status()).ready);
+    await fill(caller, keys);
+    const start = performance.now();
+    const second = await bench.start("n1", [first.gossip]);
+    const joined = new Caller(second);
+    const started = performance.now();
+    await until(
+      "copied",
+      600_000,
+      async () => {
+        const status = await joined.status();
+        return status.ready && status.keys === keys;
+      },
+      50,
+    );
+    const took = performance.now();
+    row(
+      "join",
+      `${keys} keys of 100 bytes: ready after ${((took - started) / 1000).toFixed(1)} s, ${Math.round((keys / (took - started)) * 1000)} keys/s (process start ${ms(started - start)} not counted)`,
+    );
+  },
+
+  /** Two replicas that differ in 100 keys: until equal, and what it cost on the wire. */
+  async difference(bench) {
+    const { nodes, callers } = await cluster(bench, 2);
+    const [a, b] = callers;
+    const second = nodes[1];
+    if (a === undefined || b === undefined || second === undefined) throw new Error("no node");
+    await fill(a, keys);
+    await until("copied", 600_000, async () => {
+      const [x, y] = await Promise.all([a.status(), b.status()]);
+      return x.digest === y.digest && x.keys === keys;
+    });
+    await second.end();
+    await fill(a, 100, "different");
+    await new Promise((wake) => setTimeout(wake, 3000));
+    const before = await metric(a, wireBytes);
+    const again = new Caller(
+      await bench.start("n1", [], { port: Number(second.gossip.split(":").at(-1)) }),
+    );
+    const took = await until("equal", 60_000, async () => {
+      const [x, y] = await Promise.all([a.status(), again.status()]);
+      return x.digest === y.digest;
+    });
+    const bytes = (await metric(a, wireBytes)) - before + (await metric(again, wireBytes));
+    row(
+      "difference",
+      `${keys} keys, 100 differ: equal ${ms(took)} after the process answers, ${Math.round(bytes / 1000)} KB sent by both (gossip included)`,
+    );
+  },
+
+  /** Bytes on the wire for each byte written, at 3, 5 and 10 nodes. */
+  async wire(bench) {
+    for (const size of [3, 5, 10]) {
+      const inner = new Bench();
+      try {
+        const { callers } = await cluster(inner, size, { memory: true });
+        const sum = async () =>
+          (await Promise.all(callers.map((c) => metric(c, wireBytes)))).reduce((x, y) => x + y, 0);
+        const writer = callers[0];
+        if (writer === undefined) throw new Error("no node");
+        const before = await sum();
+        const count = 2000;
+        const body = Buffer.alloc(1000, 1);
+        for (let i = 0; i < count; i++) await writer.call("PUT", `/kv/w${i}`, body, octets);
+        await until("everywhere", 30_000, async () => {
+          const all = await Promise.all(callers.map((c) => c.status()));
+          return all.every((s) => s.keys === count);
+        });
+        const ratio = ((await sum()) - before) / (count * body.length);
+        row(
+          "wire",
+          `${size} nodes: ${ratio.toFixed(2)} bytes sent per byte written (1,000-byte values, idle gossip included)`,
+        );
+      } finally {
+        await inner.end();
+      }
+    }
+    void bench;
+  },
+
+  /** Durable writes through the library into one of three nodes; how far the others are behind. */
+  async rate(bench) {
+    const { createNode } = await import("@dnd/server");
+    const { join } = await import("node:path");
+    const { callers, nodes } = await cluster(bench, 2);
+    const seeds = nodes.map((n) => n.gossip);
+    const node = await createNode({ seeds, dataDir: join(bench.folder, "library") });
+    await node.ready();
+    const target = 20_000;
+    const value = new Uint8Array(100).fill(118);
+    const start = performance.now();
+    let written = 0;
+    let worst = 0;
+    const memory = [];
+    while (performance.now() - start < seconds * 1000) {
+      const due = Math.floor(((performance.now() - start) / 1000) * target);
+      const batch = [];
+      while (written < due && batch.length < 2000) batch.push(node.put(`r${written++}`, value));
+      await Promise.all(batch);
+      if (written % 20_000 < 2000) {
+        const mark = `mark${written}`;
+        await node.put(mark, value);
+        const at = performance.now();
+        const behind = callers.map((c) =>
+          until(
+            "mark",
+            60_000,
+            async () => (await c.call("GET", `/kv/${mark}`)).status === 200,
+            5,
+          ).then(() => performance.now() - at),
+        );
+        void Promise.all(behind).then((all) => (worst = Math.max(worst, ...all)));
+        memory.push(nodes.map((n) => residentMb(n.pid)));
+      }
+      await new Promise((wake) => setImmediate(wake));
+    }
+    const took = performance.now() - start;
+    const settled = await until("equal", 60_000, async () => {
+      const all = await Promise.all(callers.map((c) => c.status()));
+      return all.every((s) => s.digest === all[0].digest && s.keys >= written);
+    });
+    const half = memory.slice(Math.floor(memory.length / 2));
+    row(
+      "rate",
+      `${Math.round((written / took) * 1000)} durable writes/s for ${seconds} s into one of three: others at most ${ms(worst)} behind, all there ${ms(settled)} after the last; memory of the others ${half[0]?.map(Math.round).join(" and ")} MB at half time, ${half.at(-1)?.map(Math.round).join(" and ")} MB at the end`,
+    );
+    await node.close();
+  },
+
+  /** Five nodes, 1 % of the keys written while two were away: until all are equal again. */
+  async heal(bench) {
+    const count = Math.min(keys, 100_000);
+    const { nodes, callers } = await cluster(bench, 5);
+    const writer = callers[0];
+    if (writer === undefined) throw new Error("no node");
+    await fill(writer, count);
+    const equal = async () => {
+      const all = await Promise.all(callers.map((c) => c.status()));
+      return all.every((s) => s.digest === all[0].digest);
+    };
+    await until("copied", 300_000, equal);
+    const times = [];
+    for (let run = 0; run < runs; run++) {
+      const away = nodes.slice(3);
+      for (const node of away) process.kill(node.pid, "SIGSTOP");
+      await until("dead", 60_000, async () => {
+        const { members } = await writer.status();
+        return members.filter((m) => m.state === "dead").length === 2;
+      });
+      await fill(writer, count / 100, `run${run}-`);
+      for (const node of away) process.kill(node.pid, "SIGCONT");
+      times.push(await until("healed", 120_000, equal));
+    }
+    row(
+      "heal",
+      `5 nodes, ${count} keys, 1 % written while 2 were away: equal after ${times.map(ms).join(", ")}`,
+    );
+  },
+};
+
+for (const [name, measure] of Object.entries(figures)) {
+  if (options.only !== undefined && options.only !== name) continue;
+  const bench = new Bench();
+  try {
+    await measure(bench);
+  } catch (error) {
+    row(name, `FAILED: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  } finally {
+    await bench.end();
+  }
+}
