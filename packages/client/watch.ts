@@ -40,6 +40,8 @@ export interface Watch<T = unknown> extends AsyncIterableIterator<Change<T>> {
   readonly opened: Promise<void>;
   /** The id of the last change handed out, for `after`. */
   readonly lastEventId: string | undefined;
+  /** The next change; waits for it. Calls wait for each other. */
+  next(): Promise<IteratorResult<Change<T>, undefined>>;
   /** Ends the watch: a waiting `next()` is done. */
   close(): Promise<void>;
   /** The same as `close()`. */
