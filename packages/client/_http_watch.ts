@@ -44,6 +44,7 @@ export class HttpWatch<T> implements Watch<T> {
   #resumeAt: string | undefined;
   #handedOut: string | undefined;
   #wasOpen = false;
+  readonly #wasClosed: boolean;
   #retryMs = 1000;
   #failure: Error | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -53,6 +54,7 @@ export class HttpWatch<T> implements Watch<T> {
     this.#transport = dependencies.transport;
     this.#endpoints = dependencies.endpoints;
     this.#options = options;
+    this.#wasClosed = dependencies.transport.closed;
     this.#resumeAt = options.after;
     this.#handedOut = options.after;
     this.opened = new Promise((resolve, reject) => {
@@ -100,7 +102,7 @@ export class HttpWatch<T> implements Watch<T> {
     this.#ended.abort();
     this.#unlink();
     this.#changes = [];
-    this.#resolveOpened();
+    this.#rejectOpened(new DndError("closed", "Cannot watch: it ended before it was established"));
   }
 
   async #next(): Promise<IteratorResult<Change<T>, undefined>> {
@@ -189,7 +191,7 @@ export class HttpWatch<T> implements Watch<T> {
       }
     } catch (error) {
       if (this.#ended.signal.aborted) return undefined;
-      if (this.#transport.closed && again) {
+      if (this.#transport.closed && !this.#wasClosed) {
         this.#end();
         return undefined;
       }

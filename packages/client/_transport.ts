@@ -102,8 +102,9 @@ export class Transport {
         const spare = call.write === true ? 1 : Math.min(endpoints.size - i, 3);
         const attempt = await this.#attempt(call, endpoint, leftMs / spare);
         if ("value" in attempt) return attempt.value;
-        last = attempt.error;
-        if (attempt.again === "no") throw last;
+        if (attempt.again === "no") throw attempt.error;
+        // A node that hangs or refuses says more than another one that is not there.
+        if (last === undefined || attempt.error.code !== "unreachable") last = attempt.error;
         if (attempt.again === "anywhere") again = true;
       }
       if (last !== undefined && (!again || round + 1 === rounds)) throw last;

@@ -159,6 +159,15 @@ describe("createClient()", () => {
     assert.equal(a.requests.length, 2);
   });
 
+  it("gives the reason that says most when every node failed", async () => {
+    const dead = `http://127.0.0.1:${await deadPort()}`;
+    a.intercept = () => true;
+    const dnd = client({ urls: [a.url, dead] });
+    await rejectsWith(dnd.get("k", { timeoutMs: 100 }), "timeout");
+    a.intercept = (_, response) => sendProblem(response, 503, "not-ready") === undefined;
+    await rejectsWith(client({ urls: [a.url, dead], rounds: 1 }).get("k"), "not-ready");
+  });
+
   it("tells the node its timeout when it waits for other members, and waits for the verdict", async () => {
     a.intercept = (request, response) => {
       assert.equal(request.url, "/kv/k?w=quorum&timeout=200ms");

@@ -35,7 +35,8 @@ export type Change<T = unknown> =
 export interface Watch<T = unknown> extends AsyncIterableIterator<Change<T>> {
   /**
    * Resolves when the watch is established: a change made after this is seen. Rejects when it cannot
-   * be established; the iterator then rejects with the same error.
+   * be established; the iterator then rejects with the same error. Rejects with code `closed` when
+   * the watch is ended before.
    */
   readonly opened: Promise<void>;
   /** The id of the last change handed out, for `after`. */

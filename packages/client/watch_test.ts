@@ -168,6 +168,11 @@ describe("Client.watch()", () => {
     const waiting = watch.next();
     await watch.close();
     assert.equal((await waiting).done, true);
+    await rejectsWith(watch.opened, "closed");
+    const other = createClient({ urls: [a.url] });
+    const connecting = other.watch().next();
+    await other.close();
+    assert.equal((await connecting).done, true);
     const late = dnd.watch({ signal: AbortSignal.abort() });
     assert.equal((await late.next()).done, true);
   });
