@@ -1,0 +1,183 @@
+// Opening a data file: what must be read before the first entry, and what must be right before anything
+// is written.
+import { ALGORITHM, StorageError } from "@dnd/store";
+import { join } from "node:path";
+import { type Environment, openEnvironment } from "./_environment.ts";
+import { syncFolder } from "./_durable_files.ts";
+import { LeafSums, PARTITIONS } from "./_leaf_sums.ts";
+import { readMetaPages } from "./_meta_pages.ts";
+import { LAYOUT } from "./_record.ts";
+import { RowReader } from "./_row_reader.ts";
+import {
+  CHECK_BYTES,
+  TAG_META,
+  TAG_SCHEMA,
+  TAG_STATE,
+  TAG_SUMS,
+  isIntact,
+  plainRow,
+  seal,
+} from "./_rows.ts";
+import { EMPTY_STATE, type StoredState, decodeState, encodeState } from "./_state_row.ts";
+import { PARTITION_LEVEL } from "./data_folder.ts";
+import { DataFolderError } from "./data_folder_error.ts";
+
+/** An open data file, and what it said. */
+export interface DataFile {
+  readonly environment: Environment;
+  readonly reader: RowReader;
+  readonly sums: LeafSums;
+  readonly state: StoredState;
+
+  /** Named values; `undefined` for one that is damaged. */
+  readonly meta: Map<string, Uint8Array | undefined>;
+
+  /** Partitions whose sums were damaged, and made anew from the heads of their entries. */
+  readonly mendedPartitions: number;
+}
+
+/** The row that says what the others look like. */
+export function schemaRow(): { readonly row: Buffer; readonly value: Buffer } {
+  const row = plainRow(TAG_SCHEMA);
+  const value = Buffer.alloc(CHECK_BYTES + 6);
+  value.writeUInt16LE(LAYOUT, CHECK_BYTES);
+  value.writeUInt16LE(ALGORITHM, CHECK_BYTES + 2);
+  value.writeUInt16LE(PARTITION_LEVEL, CHECK_BYTES + 4);
+  return { row, value: seal(row, value) };
+}
+
+/**
+ * Opens the data file of a folder; makes it if it is not there.
+ *
+ * @throws {DataFolderError} `damaged` or `version`; nothing was changed then
+ */
+export async function openDataFile(
+  folder: string,
+  open: (path: string) => Promise<Environment> = openEnvironment,
+): Promise<DataFile> {
+  const path = join(folder, "data.mdb");
+  const pages = readMetaPages(path);
+  if (pages === "damaged") throw damaged(folder, "its meta pages contradict each other");
+  let environment: Environment;
+  try {
+    environment = await open(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw damaged(folder, `lmdb cannot read data.mdb (${reason})`, error);
+  }
+  try {
+    if (pages === "new") syncFolder(folder);
+    return read(folder, environment);
+  } catch (error) {
+    await environment.close();
+    if (error instanceof DataFolderError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw damaged(folder, `lmdb cannot read data.mdb (${reason})`, error);
+  }
+}
+
+/**
+ * Makes a copy that lmdb has written one that can be opened: its meta pages do not follow each other, and
+ * its transaction has another number than its state says.
+ */
+export async function settleCopy(path: string): Promise<void> {
+  const environment = await openEnvironment(path);
+  try {
+    const row = plainRow(TAG_STATE);
+    const bytes = readRow(environment, row);
+    const state = bytes && decodeState(row, bytes);
+    if (state === undefined) {
+      if (environment.transaction === 0) return; // nothing was ever written
+      throw new StorageError("damaged", `Cannot read the state of the copy ${path}`);
+    }
+    const transaction = environment.transaction + 1;
+    await environment.commit((writer) => {
+      writer.put(row, encodeState(row, { ...state, transaction }));
+    });
+  } finally {
+    await environment.close();
+  }
+}
+
+function read(folder: string, environment: Environment): DataFile {
+  const sums = new LeafSums();
+  const reader = new RowReader(environment);
+  const meta = new Map<string, Uint8Array | undefined>();
+  if (environment.transaction === 0) {
+    const state = { map: EMPTY_STATE, ceiling: 0, epoch: 0, transaction: 0, damaged: 0 };
+    return { environment, reader, sums, state, meta, mendedPartitions: 0 };
+  }
+  checkSchema(folder, environment);
+  const stateRow = plainRow(TAG_STATE);
+  const stateBytes = readRow(environment, stateRow);
+  const state = stateBytes && decodeState(stateRow, stateBytes);
+  if (state === undefined) throw damaged(folder, "its state is not readable");
+  if (state.transaction !== environment.transaction) {
+    throw damaged(
+      folder,
+      `it shows transaction ${environment.transaction}, but holds the state of ${state.transaction}`,
+    );
+  }
+  const mendedPartitions = loadSums(environment, reader, sums);
+  for (const { key, value } of environment.range({
+    from: plainRow(TAG_META),
+    to: plainRow(TAG_META + 1),
+  })) {
+    const bytes = isIntact(key, value) ? new Uint8Array(value.subarray(CHECK_BYTES)) : undefined;
+    meta.set(key.toString("utf8", 1), bytes);
+  }
+  return { environment, reader, sums, state, meta, mendedPartitions };
+}
+
+function readRow(environment: Environment, row: Buffer): Buffer | undefined {
+  const value = environment.read(row);
+  return value && Buffer.from(value.subarray(0, environment.lastLength));
+}
+
+function checkSchema(folder: string, environment: Environment): void {
+  const { row, value: known } = schemaRow();
+  const value = readRow(environment, row);
+  if (value === undefined || !isIntact(row, value)) {
+    throw damaged(folder, "its schema is not readable");
+  }
+  if (value.equals(known)) return;
+  const numbers = [0, 2, 4].map((at) => value.readUInt16LE(CHECK_BYTES + at)).join(", ");
+  throw new DataFolderError(
+    "version",
+    `Cannot open the data folder ${folder}: its layout, hash algorithm and partition level are ` +
+      `${numbers}; this version knows ${LAYOUT}, ${ALGORITHM}, ${PARTITION_LEVEL}. ` +
+      "Use the version of dnd that wrote it, or export there and import here",
+  );
+}
+
+/** @returns how many partitions had to be summed anew */
+function loadSums(environment: Environment, reader: RowReader, sums: LeafSums): number {
+  let mended = 0;
+  for (const { key, value } of environment.range({
+    from: plainRow(TAG_SUMS),
+    to: plainRow(TAG_SUMS + 1),
+  })) {
+    if (sums.load(key, value)) continue;
+    mended += 1;
+    const partition = key.length === 3 ? key.readUInt16BE(1) : PARTITIONS;
+    if (partition >= PARTITIONS) continue;
+    const width = 2 ** 32 / PARTITIONS;
+    for (const head of reader.heads(partition * width, (partition + 1) * width)) {
+      sums.xor({
+        leaf: head.keyHash >>> 17,
+        high: head.fingerprintHigh,
+        low: head.fingerprintLow,
+      });
+    }
+  }
+  return mended;
+}
+
+function damaged(folder: string, reason: string, cause?: unknown): DataFolderError {
+  return new DataFolderError(
+    "damaged",
+    `Cannot open the data folder ${folder}: ${reason}. ` +
+      "Restore a backup, or start with an empty folder and let the cluster copy",
+    cause === undefined ? undefined : { cause },
+  );
+}

@@ -1,0 +1,221 @@
+// The one file that talks to lmdb. What its source (3.5) says, and what follows from it here:
+//
+// - `overlappingSync` is off. With it a commit is visible first and synced later, a failed write of the
+//   second meta page is not reported, and after a power cut the newest state is believed if the boot id
+//   is the same. Without it a commit is LMDB's own: write pages, fdatasync, write the meta page with
+//   O_DSYNC, all in a thread of the pool; the promise of `batch` resolves after that.
+// - `batch` encodes its writes as instructions, which the thread carries out: the main thread does not
+//   walk the tree. An error of any of them aborts the transaction as a whole.
+// - A failed commit rejects with "Commit failed" and a promise `commitError` beside it, which rejects
+//   too: without a handler on it the process would die. Its `code` is the error number; a full disk
+//   often comes as 5 (EIO), because LMDB takes a short write for one.
+// - Opening a tree whose last transaction was empty changes nothing on disk, so the transaction number
+//   rises by exactly one with each commit of ours.
+import type { RootDatabase } from "lmdb";
+import { numberOr } from "./_number_or.ts";
+import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
+
+/** The key of a row: an entry's key, or the bytes of any row's key. */
+export type RowKey = string | Uint8Array;
+
+/** One row of a range. */
+export interface Row {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+/** What a commit writes. */
+export interface RowWriter {
+  put(row: RowKey, value: Buffer): void;
+  remove(row: RowKey): void;
+}
+
+/** Where rows begin and end; `to` is not part of the range. */
+export interface RowRange {
+  readonly from: Uint8Array;
+  readonly to?: Uint8Array | undefined;
+}
+
+/** A data file, as the engine uses it. */
+export interface Environment {
+  /** The value of a row; valid until the next call, and `lastLength` bytes long. */
+  read(row: RowKey): Buffer | undefined;
+  readonly lastLength: number;
+
+  /** The checksum of the key of the last {@linkcode Environment.read} of an entry. */
+  lastKeyChecksum(): number;
+
+  range(range: RowRange, values?: boolean): Iterable<Row>;
+
+  /** Resolves when everything that `write` wrote is on disk, in one transaction. */
+  commit(write: (writer: RowWriter) => void): Promise<void>;
+
+  /** The number of the last transaction. */
+  readonly transaction: number;
+
+  /** Bytes of the file that hold something, and that are free inside it. */
+  size(): { readonly usedBytes: number; readonly freeBytes: number };
+
+  /** Writes a copy of the newest state to a file that does not exist. */
+  copy(path: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Why a commit failed: `code` is the error number of the system, or one of LMDB's own. */
+export class CommitError extends Error {
+  override readonly name = "CommitError";
+  readonly code: number;
+
+  constructor(code: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+interface Statistics {
+  readonly lastTxnId?: unknown;
+  readonly lastPageNumber?: unknown;
+  readonly pageSize?: unknown;
+  readonly free?: { readonly entryCount?: unknown };
+}
+
+/** Encodes row keys, and remembers where the last one was written, for its checksum. */
+class KeyEncoder {
+  #target: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+
+  readonly writeKey = (key: RowKey, target: Buffer, start: number): number => {
+    if (typeof key === "string") {
+      target[start] = TAG_ENTRY;
+      this.#end = start + 1 + target.write(key, start + 1);
+    } else {
+      target.set(key, start);
+      this.#end = start + key.length;
+    }
+    this.#target = target;
+    this.#start = start;
+    return this.#end;
+  };
+
+  readonly readKey = (source: Buffer, start: number, end: number): Buffer =>
+    Buffer.from(source.subarray(start, end));
+
+  checksum(): number {
+    return keyChecksum(this.#target, this.#start, this.#end);
+  }
+}
+
+/**
+ * Opens a data file; makes it if it does not exist.
+ *
+ * @throws {Error} of lmdb, if the file is none of LMDB's or cannot be opened
+ */
+export async function openEnvironment(path: string): Promise<Environment> {
+  const { open } = await import("lmdb");
+  const encoder = new KeyEncoder();
+  const database: RootDatabase<Buffer, RowKey> = open<Buffer, RowKey>({
+    path,
+    noSubdir: true,
+    maxDbs: 1,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    encoding: "binary",
+    keyEncoder: encoder,
+  });
+  return new LmdbEnvironment(database, encoder);
+}
+
+class LmdbEnvironment implements Environment {
+  readonly #database: RootDatabase<Buffer, RowKey>;
+  readonly #encoder: KeyEncoder;
+  readonly #writer: RowWriter;
+  #isClosed = false;
+
+  constructor(database: RootDatabase<Buffer, RowKey>, encoder: KeyEncoder) {
+    this.#database = database;
+    this.#encoder = encoder;
+    this.#writer = {
+      put: (row, value) => void database.put(row, value),
+      remove: (row) => void database.remove(row),
+    };
+  }
+
+  get lastLength(): number {
+    return (this.#database as unknown as { readonly lastSize: number }).lastSize; // not in its types
+  }
+
+  read(row: RowKey): Buffer | undefined {
+    const bytes = this.#database.getBinaryFast(row);
+    return bytes === undefined ? undefined : asBuffer(bytes);
+  }
+
+  lastKeyChecksum(): number {
+    return this.#encoder.checksum();
+  }
+
+  *range({ from, to }: RowRange, values = true): Iterable<Row> {
+    const options = to === undefined ? { start: from, values } : { start: from, end: to, values };
+    if (!values) {
+      for (const key of this.#database.getKeys(options)) yield { key: key as Buffer, value: EMPTY };
+      return;
+    }
+    for (const { key, value } of this.#database.getRange(options)) {
+      yield { key: key as Buffer, value: asBuffer(value) };
+    }
+  }
+
+  async commit(write: (writer: RowWriter) => void): Promise<void> {
+    try {
+      await this.#database.batch(() => {
+        write(this.#writer);
+      });
+    } catch (error) {
+      throw await commitError(error);
+    }
+  }
+
+  get transaction(): number {
+    return numberOr((this.#database.getStats() as Statistics).lastTxnId, 0);
+  }
+
+  size(): { readonly usedBytes: number; readonly freeBytes: number } {
+    const statistics = this.#database.getStats() as Statistics;
+    const page = numberOr(statistics.pageSize, 4096);
+    const used = (numberOr(statistics.lastPageNumber, 0) + 1) * page;
+    return { usedBytes: used, freeBytes: 0 };
+  }
+
+  copy(path: string): Promise<void> {
+    return this.#database.backup(path, true);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#database.close();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Waits for the error behind "Commit failed", and so handles its rejection. */
+async function commitError(error: unknown): Promise<CommitError> {
+  const behind: unknown = (error as { commitError?: unknown }).commitError;
+  let cause = error;
+  if (behind instanceof Promise) {
+    await behind.catch((reason: unknown) => {
+      cause = reason;
+    });
+  }
+  const code = numberOr((cause as { code?: unknown }).code, 0);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new CommitError(code, message, { cause });
+}

@@ -1,0 +1,101 @@
+import { type LeafCorrection, StoredEntry, expiryIndexTime, reapIndexTime } from "@dnd/store";
+import type { RowWriter } from "./_environment.ts";
+import type { Group, PendingChange } from "./_group.ts";
+import { recordBytes, writeHead, writeRecord } from "./_record.ts";
+import {
+  CHECK_BYTES,
+  TAG_COUNTER,
+  TAG_DAMAGED,
+  TAG_ENTRY,
+  TAG_EXPIRY,
+  TAG_META,
+  TAG_REAP,
+  headRow,
+  numberRow,
+  seal,
+  textRow,
+} from "./_rows.ts";
+
+/** What a group changes in the leaf sums. */
+export function* leafDeltas(group: Group): Iterable<LeafCorrection> {
+  for (const { entry, base } of group.changes.values()) {
+    const keyHash = entry?.keyHash ?? base?.keyHash;
+    if (keyHash === undefined) continue;
+    yield {
+      leaf: keyHash >>> 17,
+      high: (entry?.fingerprintHigh ?? 0) ^ (base?.fingerprintHigh ?? 0),
+      low: (entry?.fingerprintLow ?? 0) ^ (base?.fingerprintLow ?? 0),
+    };
+  }
+  yield* group.corrections;
+}
+
+/** Writes the rows of a group's changes and named values. */
+export function writeGroup(group: Group, writer: RowWriter): void {
+  let bytes = 0;
+  for (const { entry } of group.changes.values()) bytes += entry ? recordBytes(entry) : 0;
+  const arena = Buffer.allocUnsafeSlow(bytes); // one piece: lmdb asks for the address of each buffer
+  let at = 0;
+  for (const change of group.changes.values()) {
+    const { key, entry, base } = change;
+    if (base instanceof StoredEntry) removeIndexes(base, entry, writer);
+    if (entry !== undefined) {
+      const record = arena.subarray(at, (at += recordBytes(entry)));
+      putEntry(entry, record, writer);
+    } else {
+      writer.remove(key);
+      if (base !== undefined) writer.remove(headRow(base.keyHash, key));
+    }
+    writeMark(change, writer);
+  }
+  for (const [name, value] of group.meta) writeMeta(name, value, writer);
+}
+
+function putEntry(entry: StoredEntry, record: Buffer, writer: RowWriter): void {
+  const { key } = entry;
+  const row = textRow(TAG_ENTRY, key);
+  writeRecord(entry, row, record);
+  writer.put(row, record);
+  const head = headRow(entry.keyHash, key);
+  writer.put(head, writeHead(entry, head));
+  putSealed(numberRow(TAG_COUNTER, entry.counter), key, writer);
+  const expiry = expiryIndexTime(entry);
+  if (expiry !== undefined) putSealed(numberRow(TAG_EXPIRY, expiry, key), "", writer);
+  const reap = reapIndexTime(entry);
+  if (reap !== undefined) putSealed(numberRow(TAG_REAP, reap, key), "", writer);
+}
+
+function removeIndexes(base: StoredEntry, entry: StoredEntry | undefined, writer: RowWriter): void {
+  if (base.counter !== entry?.counter) writer.remove(numberRow(TAG_COUNTER, base.counter));
+  const expiry = expiryIndexTime(base);
+  if (expiry !== undefined && expiry !== (entry && expiryIndexTime(entry))) {
+    writer.remove(numberRow(TAG_EXPIRY, expiry, base.key));
+  }
+  const reap = reapIndexTime(base);
+  if (reap !== undefined && reap !== (entry && reapIndexTime(entry))) {
+    writer.remove(numberRow(TAG_REAP, reap, base.key));
+  }
+}
+
+function writeMark({ key, isDamaged, wasDamaged }: PendingChange, writer: RowWriter): void {
+  if (isDamaged) putSealed(textRow(TAG_DAMAGED, key), "", writer);
+  else if (wasDamaged) writer.remove(textRow(TAG_DAMAGED, key));
+}
+
+function writeMeta(name: string, bytes: Uint8Array | undefined, writer: RowWriter): void {
+  const row = textRow(TAG_META, name);
+  if (bytes === undefined) {
+    writer.remove(row);
+    return;
+  }
+  const value = Buffer.allocUnsafe(CHECK_BYTES + bytes.length);
+  value.set(bytes, CHECK_BYTES);
+  writer.put(row, seal(row, value));
+}
+
+/** Puts a row whose value is a text. */
+function putSealed(row: Buffer, text: string, writer: RowWriter): void {
+  const value = Buffer.allocUnsafe(CHECK_BYTES + Buffer.byteLength(text));
+  value.write(text, CHECK_BYTES);
+  writer.put(row, seal(row, value));
+}

@@ -1,0 +1,60 @@
+import type { LeafCorrection } from "@dnd/store";
+import { isIntact, seal, sumsRow, CHECK_BYTES } from "./_rows.ts";
+
+const LEAVES = 32_768;
+const LEAVES_PER_PARTITION = 32;
+const ROW_BYTES = CHECK_BYTES + LEAVES_PER_PARTITION * 8;
+
+/** How many rows of leaf sums there are: the partitions of the ring. */
+export const PARTITIONS: number = LEAVES / LEAVES_PER_PARTITION;
+
+/** The leaf sums as they are on disk, or will be with the commit under way. */
+export class LeafSums {
+  /** 65,536 signed integers: `[high, low]` of each leaf. */
+  readonly sums: Int32Array = new Int32Array(2 * LEAVES);
+
+  readonly #dirty = new Set<number>();
+
+  /** Changes the sum of a leaf. */
+  xor({ leaf, high, low }: LeafCorrection): void {
+    if ((high | low) === 0) return;
+    const at = 2 * leaf;
+    this.sums[at] = (this.sums[at] ?? 0) ^ high;
+    this.sums[at + 1] = (this.sums[at + 1] ?? 0) ^ low;
+    this.#dirty.add(leaf >>> 5);
+  }
+
+  /** The rows of the partitions that changed since the last {@linkcode LeafSums.clean}. */
+  dirtyRows(): { readonly row: Buffer; readonly value: Buffer }[] {
+    return Array.from(this.#dirty, (partition) => this.#encode(partition));
+  }
+
+  /** The rows were committed. */
+  clean(): void {
+    this.#dirty.clear();
+  }
+
+  #encode(partition: number): { readonly row: Buffer; readonly value: Buffer } {
+    const row = sumsRow(partition);
+    const value = Buffer.allocUnsafe(ROW_BYTES);
+    const first = partition * 2 * LEAVES_PER_PARTITION;
+    for (let i = 0; i < 2 * LEAVES_PER_PARTITION; i += 1) {
+      value.writeInt32LE(this.sums[first + i] ?? 0, CHECK_BYTES + 4 * i);
+    }
+    return { row, value: seal(row, value) };
+  }
+
+  /**
+   * Takes over a row that was read.
+   *
+   * @returns `false` if it is damaged: the sums of its partition have to be made anew
+   */
+  load(row: Buffer, value: Buffer): boolean {
+    if (row.length !== 3 || value.length !== ROW_BYTES || !isIntact(row, value)) return false;
+    const first = row.readUInt16BE(1) * 2 * LEAVES_PER_PARTITION;
+    for (let i = 0; i < 2 * LEAVES_PER_PARTITION; i += 1) {
+      this.sums[first + i] = value.readInt32LE(CHECK_BYTES + 4 * i);
+    }
+    return true;
+  }
+}

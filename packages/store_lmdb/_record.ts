@@ -1,0 +1,223 @@
+// Entries and heads as rows (layout 1; see _rows.ts). An entry's record:
+//
+// | at | what |
+// |---|---|
+// | 0 | layout u8, flags u8, length of the node id u8, length of the content type u8 |
+// | 4 | checksum u32: the row's key, and everything up to the extra bytes |
+// | 8 | length of the extra bytes u32, length of the value u32 |
+// | 16 | stamp u64, counter u64 |
+// | 32 | content hash 2 x u32, fingerprint 2 x u32, key hash u32 |
+// | 52 | CRC-32 of extra bytes and value, if they are long |
+// | 56 | expiresAt u64 |
+// | 64 | node id, content type, extra bytes, value |
+//
+// The value is checked against its content hash, the record's checksum of rule 5. That hash is made for
+// keys that are chosen to collide and runs at some hundred megabytes a second, so long values
+// are checked by CRC-32 on each read and against the content hash by the scrub.
+import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store";
+import type { Head } from "@dnd/store";
+import { crc32 } from "node:zlib";
+import { checksum } from "./_checksum.ts";
+import { CHECK_BYTES, keyChecksum, seal } from "./_rows.ts";
+
+export const LAYOUT = 1;
+export const FIXED_BYTES = 64;
+
+/** From this length on a value is checked by CRC-32 on reads. */
+export const LONG_BYTES = 2048;
+
+const DELETED = 1;
+const STRIPPED = 2;
+const EXPIRES = 4;
+const HEX_NODE = 8;
+const LONG = 16;
+const EXTRA = 32;
+
+const HEX_ID = /^[0-9a-f]{32}$/;
+
+/** How many bytes the record of an entry takes. */
+export function recordBytes(entry: StoredEntry): number {
+  return (
+    FIXED_BYTES +
+    nodeBytes(entry.version.node) +
+    (entry.contentType?.length ?? 0) +
+    (entry.extra?.length ?? 0) +
+    entry.value.length
+  );
+}
+
+function nodeBytes(node: string): number {
+  return HEX_ID.test(node) ? 16 : node.length;
+}
+
+/** Writes the record of an entry, whose row has the key `row`; `target` is as long as the record. */
+export function writeRecord(entry: StoredEntry, row: Uint8Array, target: Buffer): void {
+  const { version, contentType = "", extra = NO_BYTES, value } = entry;
+  const isHex = HEX_ID.test(version.node);
+  const nodeLength = isHex ? 16 : version.node.length;
+  const isLong = extra.length + value.length >= LONG_BYTES;
+  target[0] = LAYOUT;
+  target[1] =
+    (entry.deleted === true ? DELETED : 0) |
+    (entry.stripped ? STRIPPED : 0) |
+    (entry.expiresAt === undefined ? 0 : EXPIRES) |
+    (isHex ? HEX_NODE : 0) |
+    (isLong ? LONG : 0) |
+    (entry.extra === undefined ? 0 : EXTRA);
+  target[2] = nodeLength;
+  target[3] = contentType.length;
+  target.writeUInt32LE(extra.length, 8);
+  target.writeUInt32LE(value.length, 12);
+  writeU64(target, version.time, 16);
+  writeU64(target, entry.counter, 24);
+  target.writeInt32LE(entry.hashHigh, 32);
+  target.writeInt32LE(entry.hashLow, 36);
+  target.writeInt32LE(entry.fingerprintHigh, 40);
+  target.writeInt32LE(entry.fingerprintLow, 44);
+  target.writeInt32LE(entry.keyHash, 48);
+  writeU64(target, entry.expiresAt ?? 0, 56);
+  target.write(version.node, FIXED_BYTES, isHex ? "hex" : "latin1");
+  const typeStart = FIXED_BYTES + nodeLength;
+  const extraStart = typeStart + contentType.length;
+  target.write(contentType, typeStart, "latin1");
+  target.set(extra, extraStart);
+  target.set(value, extraStart + extra.length);
+  target.writeUInt32LE(isLong ? crc32(target.subarray(extraStart)) : 0, 52);
+  const state = keyChecksum(row, 0, row.length) ^ target.readInt32LE(0);
+  target.writeInt32LE(checksum(target, 8, extraStart, state), 4);
+}
+
+/**
+ * Reads the record of an entry.
+ *
+ * @param bytes what the record lies in; overwritten by the next read, so nothing of it is kept
+ * @param length how long the record is
+ * @param keyState the checksum of the row's key
+ * @param deep whether a long value is checked against its content hash too
+ * @returns `undefined` if the record is damaged
+ */
+export function readRecord(
+  key: string,
+  bytes: Buffer,
+  length: number,
+  keyState: number,
+  deep = false,
+): StoredEntry | undefined {
+  if (length < FIXED_BYTES) return undefined;
+  const nodeLength = bytes[2] ?? 0;
+  const typeLength = bytes[3] ?? 0;
+  const typeStart = FIXED_BYTES + nodeLength;
+  const extraStart = typeStart + typeLength;
+  if (extraStart > length) return undefined;
+  const state = keyState ^ bytes.readInt32LE(0);
+  if (bytes.readInt32LE(4) !== checksum(bytes, 8, extraStart, state)) return undefined;
+  const valueStart = extraStart + bytes.readUInt32LE(8);
+  const valueLength = bytes.readUInt32LE(12);
+  if (bytes[0] !== LAYOUT || valueStart + valueLength !== length) return undefined;
+  const flags = bytes[1] ?? 0;
+  const stripped = (flags & STRIPPED) !== 0;
+  const entry = new StoredEntry({
+    key,
+    value: copy(bytes, valueStart, length),
+    version: {
+      time: readU64(bytes, 16),
+      node:
+        (flags & HEX_NODE) === 0
+          ? bytes.toString("latin1", FIXED_BYTES, typeStart)
+          : hexNode(bytes, FIXED_BYTES),
+    },
+    contentType: typeLength === 0 ? undefined : bytes.toString("latin1", typeStart, extraStart),
+    expiresAt: (flags & EXPIRES) === 0 ? undefined : readU64(bytes, 56),
+    deleted: (flags & DELETED) !== 0,
+    extra: (flags & EXTRA) === 0 ? undefined : copy(bytes, extraStart, valueStart),
+    counter: readU64(bytes, 24),
+    hashHigh: bytes.readInt32LE(32),
+    hashLow: bytes.readInt32LE(36),
+    fingerprintHigh: bytes.readInt32LE(40),
+    fingerprintLow: bytes.readInt32LE(44),
+    keyHash: bytes.readInt32LE(48),
+    stripped,
+  });
+  const isLong = (flags & LONG) !== 0;
+  if (isLong && crc32(bytes.subarray(extraStart, length)) !== bytes.readUInt32LE(52)) {
+    return undefined;
+  }
+  if (stripped || (isLong && !deep)) return entry;
+  hashContent(entry);
+  return lastHash[0] === entry.hashHigh && lastHash[1] === entry.hashLow ? entry : undefined;
+}
+
+function copy(bytes: Buffer, start: number, end: number): Uint8Array {
+  if (start === end) return NO_BYTES;
+  const target = new Uint8Array(end - start);
+  target.set(bytes.subarray(start, end));
+  return target;
+}
+
+/** What a head row says of an entry, sealed under its key: see {@linkcode readHead}. */
+export function writeHead(entry: Head, row: Uint8Array): Buffer {
+  const { time, node } = entry.version;
+  const isHex = HEX_ID.test(node);
+  const value = Buffer.allocUnsafe(CHECK_BYTES + 25 + (isHex ? 16 : node.length));
+  writeU64(value, time, 4);
+  value.writeInt32LE(entry.hashHigh, 12);
+  value.writeInt32LE(entry.hashLow, 16);
+  value.writeInt32LE(entry.fingerprintHigh, 20);
+  value.writeInt32LE(entry.fingerprintLow, 24);
+  value[28] = isHex ? 1 : 0;
+  value.write(node, 29, isHex ? "hex" : "latin1");
+  return seal(row, value);
+}
+
+/** Reads a head row that is intact. */
+export function readHead(row: Buffer, value: Buffer): Head {
+  return {
+    key: row.toString("utf8", 5),
+    keyHash: row.readInt32BE(1),
+    version: {
+      time: readU64(value, 4),
+      node: value[28] === 1 ? hexNode(value, 29) : value.toString("latin1", 29),
+    },
+    hashHigh: value.readInt32LE(12),
+    hashLow: value.readInt32LE(16),
+    fingerprintHigh: value.readInt32LE(20),
+    fingerprintLow: value.readInt32LE(24),
+  };
+}
+
+function writeU64(target: Buffer, number: number, at: number): void {
+  target.writeUInt32LE(number % 0x100000000, at);
+  target.writeUInt32LE(Math.floor(number / 0x100000000), at + 4);
+}
+
+function readU64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 0x100000000 + bytes.readUInt32LE(at);
+}
+
+// A store holds entries of a few nodes only, and making 32 characters of 16 bytes costs as much as the rest
+// of a read: the last ids are kept, by their first bytes.
+const nodeWords = new Int32Array(4 * 64);
+const nodeTexts: string[] = new Array<string>(64).fill("");
+
+function hexNode(bytes: Buffer, at: number): string {
+  const a = bytes.readInt32LE(at);
+  const b = bytes.readInt32LE(at + 4);
+  const c = bytes.readInt32LE(at + 8);
+  const d = bytes.readInt32LE(at + 12);
+  const slot = (a ^ d) & 63;
+  const words = slot * 4;
+  const known = nodeTexts[slot] ?? "";
+  if (
+    nodeWords[words] === a &&
+    nodeWords[words + 1] === b &&
+    nodeWords[words + 2] === c &&
+    nodeWords[words + 3] === d &&
+    known !== ""
+  ) {
+    return known;
+  }
+  const text = bytes.toString("hex", at, at + 16);
+  nodeWords.set([a, b, c, d], words);
+  nodeTexts[slot] = text;
+  return text;
+}
