@@ -136,9 +136,9 @@ export class Core {
       changes,
       state,
       ceiling: Math.max(this.clock.last, wall) + CEILING_LEAD,
-      ...(extras.lowerCeiling === true ? { lowerCeiling: true } : {}),
-      ...(extras.meta === undefined ? {} : { meta: extras.meta }),
-      ...(extras.corrections === undefined ? {} : { corrections: extras.corrections }),
+      lowerCeiling: extras.lowerCeiling,
+      meta: extras.meta,
+      corrections: extras.corrections,
     };
     this.engine.write(batch);
     for (const { entry, previous, damagedHead } of changes) {
@@ -151,7 +151,8 @@ export class Core {
         this.tree.toggle(out.keyHash >>> 17, out.fingerprintHigh, out.fingerprintLow);
       }
     }
-    for (const { leaf, high, low } of extras.corrections ?? []) this.tree.toggle(leaf, high, low);
+    if (extras.corrections === undefined) return;
+    for (const { leaf, high, low } of extras.corrections) this.tree.toggle(leaf, high, low);
   }
 
   /** Tells the watchers what was written. */

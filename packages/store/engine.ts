@@ -23,7 +23,10 @@ export interface EntryChange {
   /** What the key holds from now on. Absent: the key is forgotten (reaped), or damaged. */
   readonly entry: StoredEntry | undefined;
 
-  /** What the key held before. Absent: nothing, or a damaged record that was already taken out. */
+  /**
+   * What the key held before, as `get` gave it. Absent: nothing, or a damaged record that was already
+   * taken out.
+   */
   readonly previous: StoredEntry | undefined;
 
   /**
@@ -31,7 +34,7 @@ export interface EntryChange {
    * sum and the index; the key stays marked as damaged, durably, until an entry is put over it.
    * `entry` and `previous` are absent then. A head of `undefined` with `damaged: true`: mark only.
    */
-  readonly damaged?: boolean;
+  readonly damaged?: boolean | undefined;
   readonly damagedHead?: Head | undefined;
 }
 
@@ -59,12 +62,12 @@ export interface Batch {
    * larger of this and what it has, unless `lowerCeiling` is set (rule 8).
    */
   readonly ceiling: number;
-  readonly lowerCeiling?: boolean;
+  readonly lowerCeiling?: boolean | undefined;
 
   /** Named values of the layers above, stored with the entries. `undefined` deletes one. */
-  readonly meta?: ReadonlyMap<string, Uint8Array | undefined>;
+  readonly meta?: ReadonlyMap<string, Uint8Array | undefined> | undefined;
 
-  readonly corrections?: readonly LeafCorrection[];
+  readonly corrections?: readonly LeafCorrection[] | undefined;
 }
 
 /** What an engine knows when a map opens it, without having read an entry. */

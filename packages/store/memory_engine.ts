@@ -147,6 +147,7 @@ export class MemoryEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#entries.clear(); // what is read from now on is missing, and says why
   }
 
   #checkMissing(key: string): void {
