@@ -1,0 +1,77 @@
+import {
+  absorb,
+  absorbAscii,
+  absorbBytes,
+  begin,
+  finalize,
+  lastWord,
+  result,
+} from "./_half_sip_hash.ts";
+import { expect } from "chai";
+import { halfSipHash } from "./_test_utils.ts";
+import { readFileSync } from "node:fs";
+
+/** HalfSipHash-2-4-64 of 0, 1, 2 ... under the key 0 to 7, from the authors' vectors.h. */
+const VECTORS = JSON.parse(
+  readFileSync(new URL("../testdata/half_sip_hash_64.json", import.meta.url), "utf8"),
+) as string[];
+
+const KEY_0 = 0x03020100;
+const KEY_1 = 0x07060504;
+
+/** The reference prints its two words little-endian. */
+function asReference(): string {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setInt32(0, result[0] ?? 0, true);
+  view.setInt32(4, result[1] ?? 0, true);
+  return Buffer.from(bytes).toString("hex");
+}
+
+describe("halfSipHash", () => {
+  it("gives the authors' 64 vectors", () => {
+    const bytes = Uint8Array.from({ length: 64 }, (_, i) => i);
+    VECTORS.forEach((vector, length) => {
+      begin(KEY_0, KEY_1);
+      absorb(lastWord(absorbBytes(bytes, length), length));
+      finalize();
+      expect(asReference()).to.equal(vector);
+    });
+  });
+
+  it("gives the same for an ASCII text as for its bytes", () => {
+    for (let length = 0; length < 40; length += 1) {
+      const text = "The quick brown fox jumps over the lazy dog".slice(0, length);
+      const bytes = new TextEncoder().encode(text);
+      begin();
+      absorb(lastWord(absorbAscii(text), length));
+      finalize();
+      const ofText = [...result];
+      begin();
+      absorb(lastWord(absorbBytes(bytes, length), length));
+      finalize();
+      expect([...result]).to.deep.equal(ofText);
+    }
+  });
+
+  it("says so when a text is not ASCII", () => {
+    for (const text of ["\u0080", "abc\u00e9", "abcd\u00e9", "abcd\u{1f600}xyz"]) {
+      begin();
+      expect(absorbAscii(text)).to.be.NaN;
+    }
+  });
+
+  it("agrees with a plain implementation", () => {
+    for (let length = 0; length < 300; length += 7) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 131 + length) & 255);
+      begin();
+      absorb(lastWord(absorbBytes(bytes, length), length));
+      finalize();
+      const expected = halfSipHash(bytes);
+      expect([...result]).to.deep.equal([
+        Number(expected >> 32n) | 0,
+        Number(expected & 0xffffffffn) | 0,
+      ]);
+    }
+  });
+});
