@@ -1,0 +1,120 @@
+import type { Entry, Head, StoredEntry } from "@dnd/store";
+import { reapIndexTime } from "@dnd/store";
+import type { ReplicaMap } from "./replica_map.ts";
+import type { ResolvedReplicationOptions } from "./replication_options.ts";
+import type { ReplicationFrame, WireExchangeOpen, WireMember } from "./wire.ts";
+
+/** What a session asks of the replicator around it. */
+export interface ExchangeHost {
+  readonly map: ReplicaMap;
+  readonly options: ResolvedReplicationOptions;
+
+  /** This node's readiness (rule 12). */
+  readonly ready: boolean;
+
+  /** How late the event loop is. */
+  readonly delayMs: number;
+
+  send(stream: number, frame: ReplicationFrame): void;
+  close(stream: number, error?: string): void;
+  /** Has `handleTimer` of the session called. */
+  wake(stream: number, delayMs: number): void;
+
+  /** This node's member table. */
+  members(): readonly WireMember[];
+
+  /**
+   * Merges a peer's member table.
+   *
+   * @returns whether this node had to enter anew because of it (rule 3)
+   */
+  mergeMembers(peer: string, members: readonly WireMember[], now: number): boolean;
+
+  /** The numbers with which this side opens. */
+  opening(peer: string, reason: string, now: number): WireExchangeOpen;
+
+  /** Merges what came; `early`: the earliest stamp that has to wait (rule 8). */
+  merge(peer: string, entries: readonly Entry[], now: number): MergeSummary;
+
+  /** Entries of this node that go to the set-aside file, and leave the map. */
+  setAside(peer: string, entries: readonly Entry[]): void;
+
+  /** Raises the horizon, and forgets a slice; returns whether there is more. */
+  reapSlice(horizon: number): boolean;
+}
+
+/** What became of a batch. */
+export interface MergeSummary {
+  readonly applied: number;
+  readonly refused: number;
+  readonly early: number;
+}
+
+/** What a session has settled before it compares. */
+export interface ExchangeTerms {
+  /** The higher horizon of the two; only that of a ready side counts. */
+  readonly horizon: number;
+
+  /** Whether this side missed reaped deletes: below the horizon the peer is right. */
+  readonly below: boolean;
+
+  /** Whether the peer did. */
+  readonly peerBelow: boolean;
+
+  /** Entries with later stamps are not listed. */
+  readonly cutoff: number;
+}
+
+/** Whether an entry may be forgotten at a horizon: a function of the two alone (rule 1). */
+export function isReapable(entry: StoredEntry, horizon: number): boolean {
+  const time = reapIndexTime(entry);
+  return time !== undefined && time <= horizon;
+}
+
+/**
+ * The heads of a digest node that take part in a comparison. What the session's horizon has passed
+ * counts as absent, reaped or not. Young ones are left out and counted.
+ */
+export function comparableHeads(
+  map: ReplicaMap,
+  terms: ExchangeTerms,
+  node: { readonly level: number; readonly index: number },
+): { readonly heads: Head[]; readonly young: number } {
+  const heads: Head[] = [];
+  let young = 0;
+  for (const head of map.digestEntries(node.level, node.index)) {
+    const { time } = head.version;
+    if (time > terms.cutoff) {
+      young += 1;
+      continue;
+    }
+    if (time <= terms.horizon && map.horizon < terms.horizon) {
+      const entry = map.peek(head.key);
+      if (entry === undefined || isReapable(entry, terms.horizon)) continue;
+    }
+    heads.push(head);
+  }
+  return { heads, young };
+}
+
+/** The text under which a fingerprint is looked up. */
+export function fingerprintOf(head: Head): string {
+  return `${head.fingerprintHigh}:${head.fingerprintLow}`;
+}
+
+/** Fingerprints, 8 bytes each, joined. */
+export function packFingerprints(heads: readonly Head[]): Uint8Array {
+  const bytes = new Uint8Array(heads.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [i, head] of heads.entries()) {
+    view.setInt32(i * 8, head.fingerprintHigh);
+    view.setInt32(i * 8 + 4, head.fingerprintLow);
+  }
+  return bytes;
+}
+
+/** The reverse of {@linkcode packFingerprints}. */
+export function* unpackFingerprints(bytes: Uint8Array): Generator<string, void, void> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let i = 0; i + 8 <= bytes.length; i += 8) yield `${view.getInt32(i)}:${view.getInt32(i + 4)}`;
+}

@@ -1,0 +1,17 @@
+/** Why an exchange cannot go on. The stream is closed; the map is as it is. */
+export class ExchangeError extends Error {
+  override readonly name = "ExchangeError";
+
+  /** `misbehaved`: the peer did what no peer may; `storage`: the map refused to store. */
+  readonly code: "misbehaved" | "storage";
+
+  constructor(code: "misbehaved" | "storage", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Ends the session unless a claim about the peer holds. */
+export function expectPeer(condition: boolean, detail: string): asserts condition {
+  if (!condition) throw new ExchangeError("misbehaved", detail);
+}

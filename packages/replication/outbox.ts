@@ -1,0 +1,206 @@
+import type { Entry } from "@dnd/store";
+import { compareVersions } from "@dnd/store";
+import { entryBytes } from "./entry_bytes.ts";
+
+/** One packet of rumors and those it goes to. */
+export interface OutboxPacket {
+  readonly to: readonly string[];
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+/** An entry that is too large for a packet, and those it goes to over the peer stream. */
+export interface OutboxPush {
+  readonly to: readonly string[];
+  readonly entry: Entry;
+}
+
+/** What one flush gives out. */
+export interface OutboxFlush {
+  readonly packets: readonly OutboxPacket[];
+  readonly pushes: readonly OutboxPush[];
+  /** When the next flush is due: 0 = in the next turn; `undefined` = nothing is left. */
+  readonly nextInMs: number | undefined;
+}
+
+/** How an outbox behaves; the fields are those of `ReplicationOptions`. */
+export interface OutboxOptions {
+  readonly maxUpdateBytes: number;
+  readonly directLimit: number;
+  readonly fanout: number;
+  readonly rounds: number;
+  readonly roundIntervalMs: number;
+  readonly outboxEntries: number;
+  readonly outboxBytes: number;
+  readonly flushPackets: number;
+  /** Numbers in [0, 1), for the choice of receivers. */
+  readonly prng: () => number;
+}
+
+/** The counter of an encoded update: tag and up to 8 bytes. */
+const UPDATE_BYTES = 9;
+
+interface Item {
+  readonly entry: Entry;
+  readonly bytes: number;
+  /** Who told us; absent for a write of our own. */
+  readonly from: string | undefined;
+  roundsLeft: number;
+  dueAt: number;
+}
+
+/**
+ * The entries that still have to be told, one for each key: a newer version takes the place of the
+ * older one, so a key that is written a thousand times in a turn costs one rumor.
+ *
+ * In a small cluster a write goes to everybody at once, and each receiver passes what was new to it on
+ * to one other: a lost packet is healed in the time of a second hop, at twice the least traffic. In a
+ * large one each node that learns an entry tells `fanout` others in each of `rounds` rounds: with
+ * `f` tellings each, a part of about `e^-f` of the nodes hears nothing (4 x 2: one in 3,000), and the
+ * exchange brings it to those. (Demers et al., "Epidemic algorithms for replicated database
+ * maintenance", section 1.4.)
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #items = new Map<string, Item>();
+  #bytes = 0;
+  #dropped = 0;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  /** Entries that wait. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Bytes of the entries that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Entries that found no room so far. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * Adds an entry, or replaces an older version of its key.
+   *
+   * @returns whether it will be told; `false`: there was no room, the exchange has to bring it
+   */
+  add(entry: Entry, options: { readonly from?: string; readonly now: number }): boolean {
+    const held = this.#items.get(entry.key);
+    if (held !== undefined) {
+      if (compareVersions(held.entry.version, entry.version) >= 0) return true;
+      this.#remove(held);
+    }
+    const bytes = entryBytes(entry);
+    if (
+      this.#items.size >= this.#options.outboxEntries ||
+      this.#bytes + bytes > this.#options.outboxBytes
+    ) {
+      this.#dropped += 1;
+      return false;
+    }
+    this.#items.set(entry.key, {
+      entry,
+      bytes,
+      from: options.from,
+      roundsLeft: this.#options.rounds,
+      dueAt: options.now,
+    });
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /**
+   * Fills packets with what is due.
+   *
+   * @param members the other members that can be told
+   */
+  flush(members: readonly string[], options: { readonly now: number }): OutboxFlush {
+    if (members.length === 0) {
+      this.#items.clear(); // nobody to tell: whoever comes later copies by exchange
+      this.#bytes = 0;
+      return { packets: [], pushes: [], nextInMs: undefined };
+    }
+    const { now } = options;
+    const small = members.length <= this.#options.directLimit;
+    const order = this.#shuffle(members);
+    const groups = new Map<string, { to: readonly string[]; items: Item[]; bytes: number }>();
+    const packets: OutboxPacket[] = [];
+    const pushes: OutboxPush[] = [];
+    const close = (group: { to: readonly string[]; items: Item[]; bytes: number }): void => {
+      if (group.items.length === 0) return;
+      const entries = group.items.map((item) => item.entry);
+      packets.push({ to: group.to, entries, bytes: group.bytes });
+      group.items = [];
+      group.bytes = UPDATE_BYTES;
+    };
+    let nextInMs: number | undefined;
+    for (const item of this.#items.values()) {
+      if (item.dueAt > now) {
+        nextInMs = Math.min(nextInMs ?? Infinity, item.dueAt - now);
+        continue;
+      }
+      if (packets.length >= this.#options.flushPackets) {
+        nextInMs = 0;
+        break;
+      }
+      const to = this.#receivers(order, item, small);
+      if (to.length > 0) {
+        if (item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) {
+          pushes.push({ to, entry: item.entry });
+        } else {
+          const name = to.join();
+          let group = groups.get(name);
+          if (group === undefined) groups.set(name, (group = { to, items: [], bytes: UPDATE_BYTES }));
+          if (group.bytes + item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) close(group);
+          group.items.push(item);
+          group.bytes += item.bytes;
+        }
+      }
+      item.roundsLeft -= 1;
+      if (small || item.roundsLeft <= 0 || item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) {
+        this.#remove(item);
+      } else {
+        item.dueAt = now + this.#options.roundIntervalMs;
+        nextInMs = Math.min(nextInMs ?? Infinity, this.#options.roundIntervalMs);
+      }
+    }
+    for (const group of groups.values()) close(group);
+    return { packets, pushes, nextInMs };
+  }
+
+  #receivers(order: readonly string[], item: Item, small: boolean): readonly string[] {
+    const { from } = item;
+    if (from === undefined) return small ? order : order.slice(0, this.#options.fanout);
+    // Large entries travel on the peer stream, which loses nothing: in a small cluster one telling is enough.
+    if (small && item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) return [];
+    const limit = small ? 1 : this.#options.fanout;
+    const to: string[] = [];
+    for (const id of order) {
+      if (to.length === limit) break;
+      if (id !== from && id !== item.entry.version.node) to.push(id);
+    }
+    return to;
+  }
+
+  #shuffle(members: readonly string[]): readonly string[] {
+    const order = [...members];
+    for (let i = order.length - 1; i > 0; i -= 1) {
+      const j = Math.floor(this.#options.prng() * (i + 1));
+      const a = order[i] as string;
+      order[i] = order[j] as string;
+      order[j] = a;
+    }
+    return order;
+  }
+
+  #remove(item: Item): void {
+    this.#items.delete(item.entry.key);
+    this.#bytes -= item.bytes;
+  }
+}
