@@ -1,5 +1,6 @@
 import type { Entry, Head, StoredEntry } from "@dnd/store";
 import { reapIndexTime } from "@dnd/store";
+import type { ExchangePromise } from "./member_table.ts";
 import type { ReplicaMap } from "./replica_map.ts";
 import type { ResolvedReplicationOptions } from "./replication_options.ts";
 import type { ReplicationFrame, WireExchangeOpen, WireMember } from "./wire.ts";
@@ -33,14 +34,67 @@ export interface ExchangeHost {
   /** The numbers with which this side opens. */
   opening(peer: string, reason: string, now: number): WireExchangeOpen;
 
+  /** Whether a session that a peer opened is served; its reason is known now. */
+  admit(session: SessionView): { readonly code: string; readonly retryAfterMs: number } | undefined;
+
+  /** Both sides have opened. `met`: false if each missed deletes of the other (rule 1). */
+  settled(
+    session: SessionView,
+    outcome: { readonly terms: ExchangeTerms; readonly met: boolean },
+    now: number,
+  ): void;
+
   /** Merges what came; `early`: the earliest stamp that has to wait (rule 8). */
-  merge(peer: string, entries: readonly Entry[], now: number): MergeSummary;
+  merge(session: SessionView, entries: readonly Entry[], now: number): MergeSummary;
+
+  /** A frame was held back because the event loop is late. */
+  throttled(): void;
+
+  /** The session has ended; called once. */
+  finished(session: SessionView, result: ExchangeResult, now: number): void;
 
   /** Entries of this node that go to the set-aside file, and leave the map. */
   setAside(peer: string, entries: readonly Entry[]): void;
 
   /** Raises the horizon, and forgets a slice; returns whether there is more. */
   reapSlice(horizon: number): boolean;
+}
+
+/** What a session shows of itself. */
+export interface SessionView {
+  readonly stream: number;
+  readonly peer: string;
+  readonly role: "opener" | "server";
+  readonly reason: string;
+  readonly startedAt: number;
+
+  /** Entries and bytes so far. */
+  readonly sent: number;
+  readonly received: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+
+  /** Entries that were new here. */
+  readonly applied: number;
+
+  /** What the peer opened with: clock, horizon, how much it holds. */
+  readonly peerOpen: WireExchangeOpen | undefined;
+}
+
+/** How a session ended. */
+export interface ExchangeResult {
+  readonly complete: boolean;
+
+  /** Why it is not complete; empty if it is. */
+  readonly code: string;
+
+  /** After what time the peer wants to be asked again, if it was busy. */
+  readonly retryAfterMs: number;
+
+  /** What a complete one proves. */
+  readonly promise: ExchangePromise | undefined;
+  readonly peerReady: boolean;
+  readonly terms: ExchangeTerms | undefined;
 }
 
 /** What became of a batch. */

@@ -1,0 +1,83 @@
+import type { Entry } from "@dnd/store";
+import { StorageError } from "@dnd/store";
+import type { MemberTable } from "./member_table.ts";
+import type { ReplicaMap } from "./replica_map.ts";
+import type { ReplicationEffect } from "./replication_effect.ts";
+import type { ReplicationEvent } from "./replication_event.ts";
+import type { ReplicationMetrics } from "./replication_metrics.ts";
+import type { ResolvedReplicationOptions } from "./replication_options.ts";
+import type { TrustedTime } from "./trusted_time.ts";
+
+/** A member as replication sees it: what gossip says of it, and what its packets say. */
+export interface Peer {
+  readonly id: string;
+  state: "alive" | "suspect" | "stopped" | "dead" | "left" | "forgotten";
+  stalled: boolean;
+  ready: boolean;
+}
+
+/** What the parts of a replicator share. */
+export interface Context {
+  readonly map: ReplicaMap;
+  readonly options: ResolvedReplicationOptions;
+  readonly prng: () => number;
+  readonly table: MemberTable;
+  readonly time: TrustedTime;
+  readonly metrics: ReplicationMetrics;
+
+  /** Members by id, this node not among them. */
+  readonly peers: ReadonlyMap<string, Peer>;
+
+  /** This node's generation. */
+  generation: number;
+
+  /** How late the event loop is, in milliseconds. */
+  delayMs: number;
+
+  emit(effect: ReplicationEffect): void;
+
+  /** Calls back once all that the map holds now is durable; never, if that fails. */
+  onCommitted(callback: (now: number) => void): void;
+}
+
+/** Tells the host. */
+export function notify(context: Context, event: ReplicationEvent): void {
+  context.emit({ type: "notify", event });
+}
+
+/** The members that can be reached: alive or suspect, in the order of their ids. */
+export function reachable(context: Context): string[] {
+  const ids: string[] = [];
+  for (const peer of context.peers.values()) if (isReachable(peer)) ids.push(peer.id);
+  return ids.sort();
+}
+
+/** Whether a member is said to be up. */
+export function isReachable(peer: Peer): boolean {
+  return peer.state === "alive" || peer.state === "suspect";
+}
+
+/** Reads a record; a damaged one counts as absent (the map has marked it). */
+export function peekSafely(map: ReplicaMap, key: string): ReturnType<ReplicaMap["peek"]> {
+  try {
+    return map.peek(key);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === "damaged") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Reads the clock such that every later stamp of this node is above the result, after a crash too: it
+ * lies below the durable ceiling (rule 7), and the clock never falls behind it again.
+ */
+export function readClock(map: ReplicaMap, now: number): number {
+  const stamp = Math.max(0, Math.min(map.clock({ now }), map.ceiling) - 1);
+  map.advanceClock(stamp);
+  return stamp;
+}
+
+/** The entry without what it does not have: the shape in which it goes to a packet. */
+export function versionText(entry: Entry): string {
+  return `${entry.version.time}-${entry.version.node}`;
+}

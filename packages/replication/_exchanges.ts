@@ -1,0 +1,214 @@
+import type { Context } from "./_context.ts";
+import { isReachable, notify } from "./_context.ts";
+import type { ExchangeHost, ExchangeResult, SessionView } from "./_exchange_host.ts";
+import { ExchangeSession } from "./exchange_session.ts";
+
+interface Want {
+  reason: string;
+  at: number;
+}
+
+interface Pace {
+  nextAt: number;
+  backoffMs: number;
+}
+
+/** Sessions that peers may open before it is known whether they are served. */
+const MAX_UNSETTLED = 8;
+const FIRST_BACKOFF_MS = 1000;
+const MAX_BACKOFF_MS = 30_000;
+const BUSY_MS = 500;
+
+/** The more urgent reason wins when a peer is wanted for two. */
+const URGENCY = ["periodic", "difference", "dropped", "returned", "join", "leave"];
+
+/**
+ * Who exchanges with whom, and when: one session opened and one served at a time besides one copy, a
+ * pace for each pair (rule 11).
+ */
+export class Exchanges {
+  readonly #context: Context;
+  readonly #host: ExchangeHost;
+  readonly #wants = new Map<string, Want>();
+  readonly #paces = new Map<string, Pace>();
+  readonly #sessions = new Map<number, ExchangeSession>();
+  #nextTickAt = Infinity;
+  readonly #nextStream: () => number;
+
+  constructor(context: Context, host: ExchangeHost, nextStream: () => number) {
+    this.#context = context;
+    this.#host = host;
+    this.#nextStream = nextStream;
+  }
+
+  /** Sessions that are under way. */
+  get sessions(): ReadonlyMap<number, ExchangeSession> {
+    return this.#sessions;
+  }
+
+  /** Asks for an exchange with a member, when its turn comes. */
+  request(peer: string, reason: string, now: number, delayMs = 0): void {
+    for (const session of this.#sessions.values()) {
+      if (session.peer === peer && session.role === "opener" && session.reason === reason) return;
+    }
+    const at = now + delayMs;
+    const held = this.#wants.get(peer);
+    if (held === undefined) this.#wants.set(peer, { reason, at });
+    else {
+      if (URGENCY.indexOf(reason) > URGENCY.indexOf(held.reason)) held.reason = reason;
+      held.at = Math.min(held.at, at);
+    }
+    this.#tickIn(this.#dueAt(peer) - now, now);
+  }
+
+  /** Whether an exchange with this member is under way or asked for. */
+  isWanted(peer: string): boolean {
+    if (this.#wants.has(peer)) return true;
+    for (const session of this.#sessions.values()) if (session.peer === peer) return true;
+    return false;
+  }
+
+  /** Opens what is due and has room. */
+  handleTimer(now: number): void {
+    this.#nextTickAt = Infinity;
+    let next = Infinity;
+    for (const [peer, want] of [...this.#wants]) {
+      const known = this.#context.peers.get(peer);
+      if (known === undefined || !isReachable(known)) {
+        this.#wants.delete(peer);
+        continue;
+      }
+      const dueAt = this.#dueAt(peer);
+      if (dueAt > now) next = Math.min(next, dueAt);
+      else if (!this.#hasRoom("opener", want.reason)) next = Math.min(next, now + BUSY_MS);
+      else {
+        this.#wants.delete(peer);
+        this.#open(peer, want.reason, now);
+      }
+    }
+    if (next !== Infinity) this.#tickIn(next - now, now);
+  }
+
+  /** A peer opened a stream for an exchange. */
+  accept(peer: string, stream: number, now: number): void {
+    const session = new ExchangeSession(this.#host, {
+      stream,
+      peer,
+      role: "server",
+      reason: "",
+      now,
+    });
+    let unsettled = 0;
+    for (const other of this.#sessions.values()) if (other.reason === "") unsettled += 1;
+    this.#sessions.set(stream, session);
+    if (unsettled >= MAX_UNSETTLED) session.refuse(now, "busy", BUSY_MS);
+    else session.start(now);
+  }
+
+  /** Whether a session that a peer opened is served. */
+  admit(session: SessionView): { readonly code: string; readonly retryAfterMs: number } | undefined {
+    if (this.#hasRoom("server", session.reason, session.stream)) return undefined;
+    this.#context.metrics.exchangesBusy += 1;
+    return { code: "busy", retryAfterMs: BUSY_MS };
+  }
+
+  /** Sets the pace of the pair by what came of a session. */
+  finished(session: SessionView, result: ExchangeResult, now: number): void {
+    this.#sessions.delete(session.stream);
+    const { metrics } = this.#context;
+    metrics.exchangeEntriesSent += session.sent;
+    metrics.exchangeEntriesReceived += session.received;
+    metrics.exchangeBytesSent += session.bytesSent;
+    metrics.exchangeBytesReceived += session.bytesReceived;
+    if (result.complete) metrics.exchangesComplete += 1;
+    else if (result.code !== "busy") metrics.exchangesIncomplete += 1;
+    if (result.code === "misbehaved") {
+      metrics.misbehaved += 1;
+      notify(this.#context, { type: "misbehaved", peer: session.peer, detail: "exchange" });
+    }
+    this.#pace(session, result, now);
+    if (result.code !== "busy") {
+      notify(this.#context, {
+        type: "exchanged",
+        peer: session.peer,
+        role: session.role === "opener" ? "opened" : "served",
+        reason: session.reason,
+        complete: result.complete,
+        code: result.code,
+        sent: session.sent,
+        received: session.received,
+        bytesSent: session.bytesSent,
+        bytesReceived: session.bytesReceived,
+        elapsedMs: now - session.startedAt,
+      });
+    }
+    if (session.role === "opener" && !result.complete) this.#again(session, result, now);
+    if (this.#wants.size > 0) this.#tickIn(0, now);
+  }
+
+  #open(peer: string, reason: string, now: number): void {
+    const stream = this.#nextStream();
+    this.#context.metrics.exchangesOpened += 1;
+    const session = new ExchangeSession(this.#host, { stream, peer, role: "opener", reason, now });
+    this.#sessions.set(stream, session);
+    this.#context.emit({ type: "open-stream", stream, peer, purpose: "exchange" });
+  }
+
+  #hasRoom(role: "opener" | "server", reason: string, except = -1): boolean {
+    const copy = reason === "join";
+    for (const session of this.#sessions.values()) {
+      if (session.role !== role || session.stream === except || session.reason === "") continue;
+      if ((session.reason === "join") === copy) return false;
+    }
+    return true;
+  }
+
+  #pace(session: SessionView, result: ExchangeResult, now: number): void {
+    const pace = this.#paces.get(session.peer);
+    const moved = session.sent + session.received > 0 && result.code !== "refused";
+    // Doubled while nothing moved that was old enough to be listed (rule 11); refused entries back the
+    // pair off too (rule 8).
+    const backoffMs =
+      moved || pace === undefined
+        ? FIRST_BACKOFF_MS
+        : Math.min(MAX_BACKOFF_MS, pace.backoffMs * 2);
+    if (result.code === "busy") return;
+    this.#paces.set(session.peer, { nextAt: now + backoffMs, backoffMs });
+  }
+
+  #again(session: SessionView, result: ExchangeResult, now: number): void {
+    const { peer, reason } = session;
+    if (result.code === "time" || result.code === "bytes") {
+      this.#paces.delete(peer); // resumed at once: the digest knows where
+      this.request(peer, reason, now);
+      return;
+    }
+    if (result.code === "busy") {
+      const wait = Math.max(result.retryAfterMs, BUSY_MS);
+      this.request(peer, reason, now, wait * (0.5 + this.#context.prng()));
+      return;
+    }
+    if (reason !== "periodic") this.request(peer, reason, now, BUSY_MS * this.#context.prng());
+  }
+
+  #dueAt(peer: string): number {
+    const want = this.#wants.get(peer);
+    const pace = this.#paces.get(peer);
+    const at = want?.at ?? Infinity;
+    if (want?.reason === "join" || want?.reason === "leave") return at;
+    return Math.max(at, pace?.nextAt ?? 0);
+  }
+
+  #tickIn(delayMs: number, now: number): void {
+    const delay = Math.max(0, Math.ceil(delayMs));
+    if (now + delay >= this.#nextTickAt) return;
+    this.#nextTickAt = now + delay;
+    this.#context.emit({ type: "schedule", token: "exchange", delayMs: delay });
+  }
+
+  /** A member is gone for good: nothing about its pace is kept. */
+  forget(peer: string): void {
+    this.#wants.delete(peer);
+    this.#paces.delete(peer);
+  }
+}

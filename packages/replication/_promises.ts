@@ -1,0 +1,184 @@
+import { stampOf } from "@dnd/store";
+import type { Context } from "./_context.ts";
+import { readClock } from "./_context.ts";
+import { notify } from "./_context.ts";
+import type { MemberSnapshot } from "./member_table.ts";
+
+/** Entries that one slice of forgetting takes (rule 1). */
+const REAP_SLICE = 1000;
+
+/** A member that holds the horizon back for longer than this gets a warning. */
+const HELD_BACK_MS = 86_400_000;
+
+const STAMPS_PER_MS = 4096;
+const META = "replication";
+
+interface Stored extends MemberSnapshot {
+  readonly format: 1;
+  readonly ready: boolean;
+  readonly alone: boolean;
+  /** The generation with which this node last entered through an exchange (rule 3). */
+  readonly entered: number;
+}
+
+/**
+ * The durable promises of a node: what it heard and saw, and the horizon that follows (rules 1 and 9).
+ * They go into the map as a named value, in order with the entries that they speak of, and are told to
+ * others only after that commit.
+ */
+export class Promises {
+  readonly #context: Context;
+  #ready = false;
+  #alone = false;
+  #entered = 0;
+  #dirty = false;
+  #writing = false;
+  #scheduled = false;
+  #reaping = false;
+  #heldBack: { member: string; since: number; warnedAt: number } | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Whether this node holds what the others hold (rule 12). */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Whether it is ready only because nobody else was there. */
+  get alone(): boolean {
+    return this.#alone;
+  }
+
+  /** The generation with which this node last entered through an exchange. */
+  get entered(): number {
+    return this.#entered;
+  }
+
+  set entered(generation: number) {
+    this.#entered = generation;
+  }
+
+  /** Reads what was promised before the restart. */
+  load(): void {
+    const bytes = this.#context.map.getMeta(META);
+    if (bytes === undefined) return;
+    const stored = JSON.parse(new TextDecoder().decode(bytes)) as Stored;
+    this.#context.table.restore(stored);
+    this.#ready = stored.ready;
+    this.#alone = stored.alone;
+    this.#entered = stored.entered;
+  }
+
+  setReady(ready: boolean, alone: boolean, now: number): void {
+    this.#ready = ready;
+    this.#alone = alone;
+    this.persist(now);
+  }
+
+  /** Something changed: to disk within `promiseIntervalMs`. */
+  touch(): void {
+    this.#dirty = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#context.emit({
+      type: "schedule",
+      token: "promises",
+      delayMs: this.#context.options.promiseIntervalMs,
+    });
+  }
+
+  handleTimer(now: number): void {
+    this.#scheduled = false;
+    if (this.#dirty) this.persist(now);
+    this.advanceHorizon(now);
+  }
+
+  /** To disk now; told to others when it is there. */
+  persist(now: number): void {
+    if (this.#writing) {
+      this.touch(); // one at a time: under load the next one takes everything along
+      return;
+    }
+    const { map, table } = this.#context;
+    // Also lifts the ceiling, and so how far the clock may be told (rule 7).
+    map.advanceClock(map.clock({ now }));
+    table.advance(readClock(map, now));
+    const snapshot = table.snapshot();
+    const stored: Stored = {
+      format: 1,
+      ...snapshot,
+      ready: this.#ready,
+      alone: this.#alone,
+      entered: this.#entered,
+    };
+    this.#dirty = false;
+    this.#writing = true;
+    map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)));
+    this.#context.onCommitted((committedAt) => {
+      this.#writing = false;
+      table.announce(snapshot);
+      this.advanceHorizon(committedAt);
+    });
+  }
+
+  /** The horizon that the watermark allows now. */
+  advanceHorizon(now: number): void {
+    if (!this.#ready) return;
+    const { table, options, map } = this.#context;
+    const { stamp, heldBackBy } = table.watermark();
+    const graced = stampOf(now - options.graceMs);
+    this.#noteHeldBack(heldBackBy, stamp < graced - options.horizonStepMs * STAMPS_PER_MS, now);
+    const step = options.horizonStepMs * STAMPS_PER_MS;
+    const horizon = Math.floor(Math.min(stamp, graced) / step) * step;
+    if (horizon > map.horizon) this.adoptHorizon(horizon);
+  }
+
+  /** Raises the horizon; forgetting goes on in slices. */
+  adoptHorizon(horizon: number): void {
+    const { map } = this.#context;
+    if (horizon < map.horizon) return;
+    if (this.reapSlice(horizon)) this.#continue();
+  }
+
+  /** One slice; returns whether there may be more. */
+  reapSlice(horizon: number): boolean {
+    const { map, metrics } = this.#context;
+    const reaped = map.reap(Math.max(horizon, map.horizon), REAP_SLICE);
+    metrics.reaped += reaped;
+    return reaped >= REAP_SLICE;
+  }
+
+  handleReapTimer(): void {
+    this.#reaping = false;
+    if (this.reapSlice(this.#context.map.horizon)) this.#continue();
+  }
+
+  /** Who holds the horizon back, and since when (rule 10). */
+  get heldBack(): { readonly member: string; readonly since: number } | undefined {
+    return this.#heldBack;
+  }
+
+  #continue(): void {
+    if (this.#reaping) return;
+    this.#reaping = true;
+    this.#context.emit({ type: "schedule", token: "reap", delayMs: 0 });
+  }
+
+  #noteHeldBack(by: string, late: boolean, now: number): void {
+    if (!late) {
+      this.#heldBack = undefined;
+      return;
+    }
+    const { table } = this.#context;
+    const member = by === table.self ? (table.leastHeard() ?? by) : by;
+    if (this.#heldBack?.member !== member) {
+      this.#heldBack = { member, since: now, warnedAt: -Infinity };
+    }
+    const { since, warnedAt } = this.#heldBack;
+    if (now - since < HELD_BACK_MS || now - warnedAt < HELD_BACK_MS) return;
+    this.#heldBack.warnedAt = now;
+    notify(this.#context, { type: "held-back", member, sinceMs: now - since });
+  }
+}

@@ -1,0 +1,213 @@
+import type { Entry, MergeResult, Refusal } from "@dnd/store";
+import { msOf, StorageError } from "@dnd/store";
+import type { Context } from "./_context.ts";
+import { reachable } from "./_context.ts";
+import { ExchangeError } from "./exchange_error.ts";
+import type { MergeSummary } from "./_exchange_host.ts";
+import { Outbox } from "./outbox.ts";
+import { WaitingBuffer } from "./waiting_buffer.ts";
+import type { WireUpdate } from "./wire.ts";
+
+/** Names of nodes that refused stamps are counted under; the rest is counted under `*`. */
+const MAX_NAMES = 64;
+
+/** An update of one turn carries a first copy of an entry at most to so many members at once. */
+export type PushLarge = (entry: Entry, to: readonly string[], now: number) => void;
+
+/**
+ * The way of an entry into this replica and out of it: merging with trusted time, the buffer of early
+ * stamps (rule 8), the outbox and its flushes.
+ */
+export class Rumors {
+  readonly #context: Context;
+  readonly #outbox: Outbox;
+  readonly #waiting: WaitingBuffer;
+  readonly #pushLarge: PushLarge;
+  readonly #skewedNodes = new Map<string, number>();
+  #flushDue = false;
+  #wakeAt = Infinity;
+  #droppedAt = 0;
+
+  constructor(context: Context, pushLarge: PushLarge) {
+    this.#context = context;
+    this.#outbox = new Outbox({ ...context.options, prng: context.prng });
+    this.#waiting = new WaitingBuffer(context.options);
+    this.#pushLarge = pushLarge;
+  }
+
+  /** When rumors were dropped last, 0 for never: the others must exchange with us (rule 11). */
+  get droppedAt(): number {
+    return this.#droppedAt;
+  }
+
+  /** Entries refused because of their stamps, by the node that made them. */
+  get skewedNodes(): ReadonlyMap<string, number> {
+    return this.#skewedNodes;
+  }
+
+  /** Entries on their way out. */
+  tell(entries: readonly Entry[], now: number, from?: string): void {
+    for (const entry of entries) {
+      const added = this.#outbox.add(entry, { now, ...(from === undefined ? {} : { from }) });
+      if (!added) {
+        this.#context.metrics.outboxDropped += 1;
+        this.noteDropped(now);
+      }
+    }
+    this.#gauge();
+  }
+
+  /** Something was not told: the digest will show it, and we say so at once. */
+  noteDropped(now: number): void {
+    this.#droppedAt = now;
+  }
+
+  /** Sends what is due, each packet filled up. */
+  flush(now: number): void {
+    if (this.#outbox.size === 0) return;
+    const { metrics } = this.#context;
+    const to = reachable(this.#context);
+    const { packets, pushes, nextInMs } = this.#outbox.flush(to, { now });
+    for (const packet of packets) {
+      metrics.rumorPackets += packet.to.length;
+      metrics.rumorEntries += packet.to.length * packet.entries.length;
+      metrics.rumorBytes += packet.to.length * packet.bytes;
+      const update: WireUpdate = { counter: this.#context.map.counter, entries: packet.entries };
+      this.#context.emit({ type: "rumor", to: packet.to, update });
+    }
+    for (const push of pushes) this.#pushLarge(push.entry, push.to, now);
+    this.#gauge();
+    if (nextInMs === undefined || this.#flushDue) return;
+    this.#flushDue = true;
+    this.#context.emit({ type: "schedule", token: "flush", delayMs: nextInMs });
+  }
+
+  handleFlushTimer(now: number): void {
+    this.#flushDue = false;
+    this.flush(now);
+  }
+
+  /** Takes a rumor; what was new is passed on. */
+  handleUpdate(from: string, update: WireUpdate, now: number): void {
+    const { metrics } = this.#context;
+    const results = this.#merge(from, update.entries, now, true).results;
+    for (const result of results) {
+      if (result === "applied") metrics.rumorsApplied += 1;
+      else if (result === "superseded") metrics.rumorsSuperseded += 1;
+      else metrics.rumorsRefused += 1;
+    }
+    this.#passOn(from, update.entries, results, now);
+  }
+
+  /** Takes entries of an exchange or a push. `passOn`: tell what was new to others too. */
+  merge(
+    from: string,
+    entries: readonly Entry[],
+    options: { readonly now: number; readonly passOn: boolean },
+  ): MergeSummary & { readonly results: readonly MergeResult[] } {
+    const outcome = this.#merge(from, entries, options.now, false);
+    if (options.passOn) this.#passOn(from, entries, outcome.results, options.now);
+    return outcome;
+  }
+
+  /** Merges what has waited long enough. */
+  handleWaitingTimer(now: number): void {
+    this.#wakeAt = Infinity;
+    const due = this.#waiting.take(this.#latest(now));
+    const bySender = new Map<string, Entry[]>();
+    for (const { entry, from } of due) {
+      const entries = bySender.get(from);
+      if (entries === undefined) bySender.set(from, [entry]);
+      else entries.push(entry);
+    }
+    for (const [from, entries] of bySender) this.merge(from, entries, { now, passOn: true });
+    this.#scheduleWaiting(now);
+  }
+
+  #merge(
+    from: string,
+    entries: readonly Entry[],
+    now: number,
+    rumor: boolean,
+  ): MergeSummary & { readonly results: readonly MergeResult[] } {
+    const { map, time, metrics, options } = this.#context;
+    let refused = 0;
+    let early = Infinity;
+    const onRefused = (refusal: Refusal): void => {
+      if (refusal.reason === "below-horizon") {
+        metrics.rumorsBelowHorizon += 1;
+        return;
+      }
+      refused += 1;
+      if (refusal.reason === "hash") {
+        metrics.hashRefused += 1;
+        return;
+      }
+      if (refusal.aheadMs <= options.earlyMs && this.#waiting.add(refusal.entry, from)) {
+        refused -= 1;
+        early = Math.min(early, refusal.entry.version.time);
+        return;
+      }
+      if (refusal.aheadMs <= options.earlyMs) metrics.waitingDropped += 1;
+      this.#countSkewed(refusal.entry.version.node);
+    };
+    let results: readonly MergeResult[];
+    try {
+      results = map.merge(entries, { now, trustedNow: time.trusted(now), rumor, onRefused });
+    } catch (error) {
+      // Nothing of a batch that is malformed, or that the engine does not take, is in the map.
+      if (error instanceof StorageError) {
+        throw new ExchangeError("storage", error.message, { cause: error });
+      }
+      if (error instanceof TypeError || error instanceof RangeError) {
+        throw new ExchangeError("misbehaved", error.message, { cause: error });
+      }
+      throw error;
+    }
+    let applied = 0;
+    for (const result of results) if (result === "applied") applied += 1;
+    if (early !== Infinity) this.#scheduleWaiting(now);
+    return { applied, refused, early, results };
+  }
+
+  #passOn(
+    from: string,
+    entries: readonly Entry[],
+    results: readonly MergeResult[],
+    now: number,
+  ): void {
+    const fresh = entries.filter((_, i) => results[i] === "applied");
+    if (fresh.length > 0) this.tell(fresh, now, from);
+  }
+
+  #countSkewed(node: string): void {
+    this.#context.metrics.skewRefused += 1;
+    const names = this.#skewedNodes;
+    const name = names.has(node) || names.size < MAX_NAMES ? node : "*";
+    names.set(name, (names.get(name) ?? 0) + 1);
+  }
+
+  #latest(now: number): number {
+    return this.#context.time.trusted(now) + this.#context.options.maxDriftMs;
+  }
+
+  #scheduleWaiting(now: number): void {
+    this.#context.metrics.waitingEntries = this.#waiting.size;
+    const next = this.#waiting.nextMs();
+    if (next === undefined) return;
+    const delayMs = Math.max(1, Math.ceil(next - this.#latest(now)));
+    if (now + delayMs >= this.#wakeAt) return;
+    this.#wakeAt = now + delayMs;
+    this.#context.emit({ type: "schedule", token: "waiting", delayMs });
+  }
+
+  #gauge(): void {
+    this.#context.metrics.outboxEntries = this.#outbox.size;
+    this.#context.metrics.outboxBytes = this.#outbox.bytes;
+  }
+}
+
+/** The wall-clock moment of an entry's stamp; for messages. */
+export function stampMs(entry: Entry): number {
+  return msOf(entry.version.time);
+}

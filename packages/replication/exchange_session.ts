@@ -1,0 +1,452 @@
+/**
+ * One exchange between two replicas, as a state machine over frames; both sides run this class.
+ *
+ *     opener                                   server
+ *       member pages                    ->
+ *                                       <-     member pages
+ *       (own record again, if forgotten)
+ *       open: heard, seen, horizon      ->
+ *                                       <-     open, or refusal "busy"
+ *       both forget up to the higher horizon, in slices; then one of them drives the walk:
+ *       sums, fingerprints, wants       ->
+ *                                       <-     sums, lists, entries
+ *       entries                         ->
+ *       done                            ->
+ *                                       <-     done
+ *
+ * The opener drives, unless the server alone missed reaped deletes: who has to set entries aside must
+ * see both sides of each leaf. Promises (`heard`, `seen`) move only if both say that it was complete;
+ * what was moved by a session that was cut stays, and the next walk does not go there again: the
+ * digest is what makes a session resumable.
+ */
+import type { Entry } from "@dnd/store";
+import { stampOf } from "@dnd/store";
+import type { ExchangeHost, ExchangeResult, ExchangeTerms, SessionView } from "./_exchange_host.ts";
+import { ExchangeServe } from "./_exchange_serve.ts";
+import { ExchangeWalk } from "./_exchange_walk.ts";
+import type { SizedFrame } from "./entry_frames.ts";
+import { entryBytes } from "./entry_bytes.ts";
+import { ExchangeError, expectPeer } from "./exchange_error.ts";
+import { PartAssembler } from "./part_assembler.ts";
+import type { ExchangePromise } from "./member_table.ts";
+import type { ReplicationFrame, WireExchangeDone, WireExchangeOpen, WireMember } from "./wire.ts";
+
+/** How a session begins. */
+export interface ExchangeSessionOptions {
+  readonly stream: number;
+  readonly peer: string;
+  readonly role: "opener" | "server";
+  /** `join`, `difference`, `dropped`, `periodic`, `leave`, `returned`; of a server: the opener tells. */
+  readonly reason: string;
+  readonly now: number;
+}
+
+type Phase = "pages" | "open" | "reap" | "compare" | "done" | "ended";
+
+const MEMBERS_PER_PAGE = 200;
+const MAX_PAGES = 64;
+/** Entries younger than this are on their way as rumors (rule 11). */
+const YOUNG_MS = 2000;
+const TICK_MS = 1000;
+/** From this delay of the event loop on frames are spaced out, and by how much at most (the floor). */
+const LATE_MS = 30;
+const MAX_SPACING_MS = 200;
+const BULK_BYTES = 8192;
+
+/** See the top of this file. */
+export class ExchangeSession implements SessionView {
+  readonly stream: number;
+  readonly peer: string;
+  readonly role: "opener" | "server";
+  readonly startedAt: number;
+  reason: string;
+  result: ExchangeResult | undefined;
+  sent = 0;
+  received = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+  /** Entries that were new here. */
+  applied = 0;
+
+  readonly #host: ExchangeHost;
+  readonly #parts = new PartAssembler();
+  readonly #control: SizedFrame[] = [];
+  readonly #unsent: number[] = [];
+  #unsentBytes = 0;
+  #phase: Phase = "pages";
+  #pages = 0;
+  #members: WireMember[] = [];
+  #ownOpen: WireExchangeOpen | undefined;
+  #peerOpen: WireExchangeOpen | undefined;
+  #terms: ExchangeTerms | undefined;
+  #walk: ExchangeWalk | undefined;
+  #serve: ExchangeServe | undefined;
+  #damaged: Set<string> | undefined;
+  #doneSent = false;
+  #refused = 0;
+  #early = Infinity;
+  #progressAt: number;
+  #notBefore = 0;
+
+  constructor(host: ExchangeHost, options: ExchangeSessionOptions) {
+    this.#host = host;
+    this.stream = options.stream;
+    this.peer = options.peer;
+    this.role = options.role;
+    this.reason = options.reason;
+    this.startedAt = options.now;
+    this.#progressAt = options.now;
+  }
+
+  /** What the peer said it holds; for progress. */
+  get peerOpen(): WireExchangeOpen | undefined {
+    return this.#peerOpen;
+  }
+
+  /** Begins: the opener sends its member table. */
+  start(now: number): void {
+    this.#host.wake(this.stream, TICK_MS);
+    if (this.role === "opener") this.#sendPages(this.#host.members());
+    this.#pump(now);
+  }
+
+  /** Takes a frame of the peer. */
+  handleFrame(frame: ReplicationFrame, now: number): void {
+    if (this.#phase === "ended") return;
+    this.#progressAt = now;
+    try {
+      this.#handle(frame, now);
+      this.#pump(now);
+    } catch (error) {
+      if (!(error instanceof ExchangeError)) throw error;
+      this.#end(now, error.code, { error: error.message });
+    }
+  }
+
+  /** A frame that was sent has been taken by the stream. */
+  handleSent(now: number): void {
+    const bytes = this.#unsent.shift();
+    if (bytes === undefined || this.#phase === "ended") return;
+    this.#unsentBytes -= bytes;
+    this.#progressAt = now;
+    this.#pump(now);
+  }
+
+  /** Looks after time: limits, slices, spacing. */
+  handleTimer(now: number): void {
+    if (this.#phase === "ended") return;
+    if (now - this.#progressAt > this.#host.options.stallMs) {
+      this.#end(now, "stalled", { error: `no progress for ${now - this.#progressAt} ms` });
+      return;
+    }
+    if (now - this.startedAt > 2 * this.#host.options.sessionMs) {
+      this.#end(now, "time", { error: "the session does not end" });
+      return;
+    }
+    this.#pump(now);
+    if (!this.#isEnded()) this.#host.wake(this.stream, TICK_MS);
+  }
+
+  /** The stream is gone. */
+  handleClosed(now: number, reason = "closed"): void {
+    if (this.#phase !== "ended") this.#end(now, reason, { closed: true });
+  }
+
+  /** Refuses to serve. */
+  refuse(now: number, code: string, retryAfterMs: number): void {
+    this.#queue({ type: "refusal", refusal: { code, detail: "", retryAfterMs } }, 32);
+    this.#pump(now);
+    this.#end(now, code, {});
+  }
+
+  #isEnded(): boolean {
+    return this.#phase === "ended";
+  }
+
+  #handle(frame: ReplicationFrame, now: number): void {
+    switch (frame.type) {
+      case "refusal":
+        this.#end(now, frame.refusal.code === "" ? "refused" : frame.refusal.code, {
+          retryAfterMs: frame.refusal.retryAfterMs,
+        });
+        return;
+      case "memberPage":
+        this.#handlePage(frame.memberPage, now);
+        return;
+      case "exchangeOpen":
+        this.#handleOpen(frame.exchangeOpen, now);
+        return;
+      case "entries":
+        expectPeer(this.#terms !== undefined, "entries before the opening");
+        this.#handleEntries(frame.entries.entries, now);
+        return;
+      case "entryPart": {
+        expectPeer(this.#terms !== undefined, "entries before the opening");
+        this.bytesReceived += frame.entryPart.bytes.length;
+        const entry = this.#parts.add(frame.entryPart);
+        if (entry !== undefined) this.#handleEntries([entry], now);
+        return;
+      }
+      case "exchangeDone":
+        this.#handleDone(frame.exchangeDone, now);
+        return;
+      case "sent":
+        if (this.#damaged !== undefined && frame.sent.sequence === 0) {
+          this.#damaged = undefined;
+          return;
+        }
+        expectPeer(this.#walk?.handle(frame) === true, "an answer before a question");
+        return;
+      default:
+        expectPeer(this.#serve !== undefined, `a ${frame.type} before the opening`);
+        if (this.#walk?.handle(frame) === true || this.#serve.handle(frame)) return;
+        expectPeer(false, `a ${frame.type} in an exchange`);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ opening
+
+  #sendPages(members: readonly WireMember[]): void {
+    for (let i = 0; i === 0 || i < members.length; i += MEMBERS_PER_PAGE) {
+      const page = members.slice(i, i + MEMBERS_PER_PAGE);
+      const last = i + MEMBERS_PER_PAGE >= members.length;
+      const bytes = page.reduce((sum, member) => sum + 128 + (member.metadata?.length ?? 0), 16);
+      this.#queue({ type: "memberPage", memberPage: { members: page, last } }, bytes);
+    }
+  }
+
+  #handlePage(
+    page: { readonly members: readonly WireMember[]; readonly last: boolean },
+    now: number,
+  ): void {
+    expectPeer(
+      this.#phase === "pages" || (this.#phase === "open" && this.role === "server"),
+      "a member page in the middle",
+    );
+    this.#pages += 1;
+    expectPeer(this.#pages <= MAX_PAGES, "too many member pages");
+    this.#members.push(...page.members);
+    if (!page.last) return;
+    const members = this.#members;
+    this.#members = [];
+    const reentered = this.#host.mergeMembers(this.peer, members, now);
+    if (this.#phase === "open") return; // the peer's own record again
+    this.#phase = "open";
+    if (this.role === "server") {
+      this.#sendPages(this.#host.members());
+      return;
+    }
+    if (reentered) this.#sendPages(this.#host.members());
+    this.#ownOpen = this.#host.opening(this.peer, this.reason, now);
+    this.#queueOpen(this.#ownOpen);
+  }
+
+  #queueOpen(open: WireExchangeOpen): void {
+    this.#queue({ type: "exchangeOpen", exchangeOpen: open }, 96 + open.heard.length * 36);
+  }
+
+  #handleOpen(open: WireExchangeOpen, now: number): void {
+    expectPeer(this.#phase === "open" && this.#peerOpen === undefined, "a second opening");
+    this.#peerOpen = open;
+    if (this.role === "server") {
+      this.reason = open.reason;
+      const refusal = this.#host.admit(this);
+      if (refusal !== undefined) {
+        this.refuse(now, refusal.code, refusal.retryAfterMs);
+        return;
+      }
+      this.#ownOpen = this.#host.opening(this.peer, this.reason, now);
+      this.#queueOpen(this.#ownOpen);
+    }
+    const own = this.#ownOpen;
+    expectPeer(own !== undefined, "an opening before its time");
+    const missed = open.ready && own.below < open.horizon;
+    const peerMissed = own.ready && open.below < own.horizon;
+    const terms: ExchangeTerms = {
+      horizon: Math.max(own.ready ? own.horizon : 0, open.ready ? open.horizon : 0),
+      // If each is below the other they never met: both keep everything (rule 1).
+      below: missed && !peerMissed,
+      peerBelow: peerMissed && !missed,
+      cutoff:
+        this.reason === "difference" || this.reason === "periodic"
+          ? stampOf(now - YOUNG_MS)
+          : Infinity,
+    };
+    this.#terms = terms;
+    const drives = terms.below || (!terms.peerBelow && this.role === "opener");
+    this.#serve = new ExchangeServe(this.#host, terms);
+    if (drives) this.#walk = new ExchangeWalk(this.#host, this.peer, terms);
+    this.#phase = "reap";
+    this.#host.settled(this, { terms, met: !(missed && peerMissed) }, now);
+  }
+
+  // ----------------------------------------------------------------------------------- comparing
+
+  #reap(): void {
+    const terms = this.#terms;
+    const own = this.#ownOpen;
+    if (terms === undefined || own === undefined) return;
+    // Who is not ready, or below, forgets at the end: until then the session counts it as absent.
+    if (own.ready && !terms.below && this.#host.reapSlice(terms.horizon)) {
+      this.#host.wake(this.stream, 0);
+      return;
+    }
+    this.#phase = "compare";
+    if (this.#walk !== undefined || !terms.peerBelow) return;
+    // A damaged key is not a reaped one (rule 6): ask for it before the peer sets its version aside.
+    const keys = this.#host.map.damaged(500);
+    if (keys.length === 0) return;
+    this.#damaged = new Set(keys);
+    this.#queue({ type: "want", want: { sequence: 0, keys } }, 24 + keys.length * 32);
+  }
+
+  #handleEntries(entries: readonly Entry[], now: number): void {
+    const terms = this.#terms;
+    if (terms === undefined) return;
+    let bytes = 24;
+    for (const entry of entries) bytes += entryBytes(entry);
+    this.bytesReceived += bytes;
+    this.received += entries.length;
+    const taken = terms.peerBelow
+      ? entries.filter(
+          ({ key, version }) =>
+            version.time > terms.horizon || this.#damaged?.has(key) === true,
+        )
+      : entries;
+    const summary = this.#host.merge(this, taken, now);
+    this.applied += summary.applied;
+    this.#refused += summary.refused;
+    this.#early = Math.min(this.#early, summary.early);
+  }
+
+  #overLimit(now: number): string {
+    const { sessionMs, sessionBytes } = this.#host.options;
+    if (now - this.startedAt > sessionMs) return "time";
+    return this.bytesSent + this.bytesReceived > sessionBytes ? "bytes" : "";
+  }
+
+  // ----------------------------------------------------------------------------------------- end
+
+  #doneMessage(code: string): WireExchangeDone {
+    const young = this.#walk?.young === true || this.#serve?.young === true;
+    const cutoff = this.#terms?.cutoff ?? Infinity;
+    const refused = this.#refused > 0;
+    return {
+      complete: code === "" && !refused,
+      refused: this.#refused,
+      entries: this.sent,
+      bytes: this.bytesSent,
+      cutoff: young && Number.isFinite(cutoff) ? cutoff : 0,
+      code: code !== "" ? code : refused ? "refused" : "",
+    };
+  }
+
+  #sendDone(code: string): WireExchangeDone {
+    const message = this.#doneMessage(code);
+    this.#doneSent = true;
+    this.#queue({ type: "exchangeDone", exchangeDone: message }, 48);
+    return message;
+  }
+
+  #handleDone(theirs: WireExchangeDone, now: number): void {
+    expectPeer(this.#phase === "compare" || this.#phase === "done", "an end before the beginning");
+    if (this.#walk !== undefined) {
+      expectPeer(this.#doneSent, "an end that was not asked for");
+      this.#conclude(this.#doneMessage(this.#limitCode), theirs, now);
+      return;
+    }
+    const ours = this.#sendDone(theirs.complete ? "" : theirs.code || "refused");
+    this.#pump(now);
+    this.#conclude(ours, theirs, now);
+  }
+
+  #limitCode = "";
+
+  #conclude(ours: WireExchangeDone, theirs: WireExchangeDone, now: number): void {
+    const complete = ours.complete && theirs.complete;
+    const open = this.#peerOpen;
+    let promise: ExchangePromise | undefined;
+    if (complete && open !== undefined) {
+      const cutoff = Math.min(theirs.cutoff === 0 ? Infinity : theirs.cutoff, this.#early - 1);
+      promise = {
+        clock: open.clock,
+        seen: open.seen,
+        heard: open.heard.map(({ id, time }) => [id, time] as const),
+        cutoff,
+      };
+    }
+    const code = complete ? "" : ours.code || theirs.code || "refused";
+    this.#end(now, code, { promise });
+  }
+
+  #end(
+    now: number,
+    code: string,
+    how: {
+      readonly promise?: ExchangePromise | undefined;
+      readonly error?: string;
+      readonly closed?: boolean;
+      readonly retryAfterMs?: number;
+    },
+  ): void {
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    this.result = {
+      complete: how.promise !== undefined,
+      code,
+      retryAfterMs: how.retryAfterMs ?? 0,
+      promise: how.promise,
+      peerReady: this.#peerOpen?.ready ?? false,
+      terms: this.#terms,
+    };
+    if (how.closed !== true && (this.role === "opener" || how.error !== undefined)) {
+      this.#host.close(this.stream, how.error);
+    }
+    this.#host.finished(this, this.result, now);
+  }
+
+  // ---------------------------------------------------------------------------------------- output
+
+  #queue(frame: ReplicationFrame, bytes: number): void {
+    this.#control.push({ frame, bytes, entries: 0 });
+  }
+
+  #pump(now: number): void {
+    if (this.#phase === "reap") this.#reap();
+    for (;;) {
+      const full = this.#unsentBytes >= this.#host.options.windowBytes;
+      if (this.#control.length === 0 && (full || now < this.#notBefore)) return;
+      const next = this.#control.shift() ?? this.#next(now);
+      if (next === undefined) return;
+      this.#unsent.push(next.bytes);
+      this.#unsentBytes += next.bytes;
+      this.bytesSent += next.bytes;
+      this.sent += next.entries;
+      this.#host.send(this.stream, next.frame);
+      if (next.bytes > BULK_BYTES && this.#host.delayMs > LATE_MS) {
+        const spacing = Math.min(MAX_SPACING_MS, 2 * this.#host.delayMs);
+        this.#notBefore = now + spacing;
+        this.#host.throttled();
+        this.#host.wake(this.stream, spacing);
+      }
+    }
+  }
+
+  #next(now: number): SizedFrame | undefined {
+    if (this.#phase !== "compare") return undefined;
+    if (this.#damaged === undefined) {
+      const answer = this.#serve?.next();
+      if (answer !== undefined) return answer;
+    }
+    const walk = this.#walk;
+    if (walk === undefined || this.#doneSent) return undefined;
+    const limit = this.#overLimit(now);
+    if (limit === "" && !walk.done) {
+      const asked = walk.next();
+      if (asked !== undefined || !walk.done) return asked;
+    }
+    this.#limitCode = limit !== "" && !walk.done ? limit : "";
+    this.#sendDone(this.#limitCode);
+    return this.#control.shift();
+  }
+}
