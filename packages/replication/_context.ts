@@ -1,5 +1,3 @@
-import type { Entry } from "@dnd/store";
-import { StorageError } from "@dnd/store";
 import type { MemberTable } from "./member_table.ts";
 import type { ReplicaMap } from "./replica_map.ts";
 import type { ReplicationEffect } from "./replication_effect.ts";
@@ -55,29 +53,4 @@ export function reachable(context: Context): string[] {
 /** Whether a member is said to be up. */
 export function isReachable(peer: Peer): boolean {
   return peer.state === "alive" || peer.state === "suspect";
-}
-
-/** Reads a record; a damaged one counts as absent (the map has marked it). */
-export function peekSafely(map: ReplicaMap, key: string): ReturnType<ReplicaMap["peek"]> {
-  try {
-    return map.peek(key);
-  } catch (error) {
-    if (error instanceof StorageError && error.code === "damaged") return undefined;
-    throw error;
-  }
-}
-
-/**
- * Reads the clock such that every later stamp of this node is above the result, after a crash too: it
- * lies below the durable ceiling (rule 7), and the clock never falls behind it again.
- */
-export function readClock(map: ReplicaMap, now: number): number {
-  const stamp = Math.max(0, Math.min(map.clock({ now }), map.ceiling) - 1);
-  map.advanceClock(stamp);
-  return stamp;
-}
-
-/** The entry without what it does not have: the shape in which it goes to a packet. */
-export function versionText(entry: Entry): string {
-  return `${entry.version.time}-${entry.version.node}`;
 }

@@ -1,9 +1,10 @@
 import type { Entry, Head, StoredEntry } from "@dnd/store";
 import { reapIndexTime } from "@dnd/store";
 import type { ExchangePromise } from "./member_table.ts";
-import type { ReplicaMap } from "./replica_map.ts";
+import { peekSafely, type ReplicaMap } from "./replica_map.ts";
 import type { ResolvedReplicationOptions } from "./replication_options.ts";
-import type { ReplicationFrame, WireExchangeOpen, WireMember } from "./wire.ts";
+import type { ExchangeOpen, Heard, Init, Member } from "@dnd/protocol";
+import type { OutgoingMember, ReplicationFrame } from "./wire.ts";
 
 /** What a session asks of the replicator around it. */
 export interface ExchangeHost {
@@ -22,17 +23,17 @@ export interface ExchangeHost {
   wake(stream: number, delayMs: number): void;
 
   /** This node's member table. */
-  members(): readonly WireMember[];
+  members(): readonly OutgoingMember[];
 
   /**
    * Merges a peer's member table.
    *
    * @returns whether this node had to enter anew because of it (rule 3)
    */
-  mergeMembers(peer: string, members: readonly WireMember[], now: number): boolean;
+  mergeMembers(peer: string, members: readonly Member[], now: number): boolean;
 
   /** The numbers with which this side opens. */
-  opening(peer: string, reason: string, now: number): WireExchangeOpen;
+  opening(peer: string, reason: string, now: number): OwnOpen;
 
   /** Whether a session that a peer opened is served; its reason is known now. */
   admit(session: SessionView): { readonly code: string; readonly retryAfterMs: number } | undefined;
@@ -78,7 +79,7 @@ export interface SessionView {
   readonly applied: number;
 
   /** What the peer opened with: clock, horizon, how much it holds. */
-  readonly peerOpen: WireExchangeOpen | undefined;
+  readonly peerOpen: ExchangeOpen | undefined;
 }
 
 /** How a session ended. */
@@ -103,6 +104,11 @@ export interface MergeSummary {
   readonly refused: number;
   readonly early: number;
 }
+
+/** This side's opening. */
+export type OwnOpen = Omit<ExchangeOpen, "extra" | "heard"> & {
+  readonly heard: readonly Init<Heard>[];
+};
 
 /** What a session has settled before it compares. */
 export interface ExchangeTerms {
@@ -143,7 +149,7 @@ export function comparableHeads(
       continue;
     }
     if (time <= terms.horizon && map.horizon < terms.horizon) {
-      const entry = map.peek(head.key);
+      const entry = peekSafely(map, head.key);
       if (entry === undefined || isReapable(entry, terms.horizon)) continue;
     }
     heads.push(head);
@@ -157,7 +163,9 @@ export function fingerprintOf(head: Head): string {
 }
 
 /** Fingerprints, 8 bytes each, joined. */
-export function packFingerprints(heads: readonly Head[]): Uint8Array {
+export function packFingerprints(
+  heads: readonly Pick<Head, "fingerprintHigh" | "fingerprintLow">[],
+): Uint8Array {
   const bytes = new Uint8Array(heads.length * 8);
   const view = new DataView(bytes.buffer);
   for (const [i, head] of heads.entries()) {
@@ -170,5 +178,6 @@ export function packFingerprints(heads: readonly Head[]): Uint8Array {
 /** The reverse of {@linkcode packFingerprints}. */
 export function* unpackFingerprints(bytes: Uint8Array): Generator<string, void, void> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let i = 0; i + 8 <= bytes.length; i += 8) yield `${view.getInt32(i)}:${view.getInt32(i + 4)}`;
+  for (let i = 0; i + 8 <= bytes.length; i += 8)
+    yield `${view.getInt32(i)}:${view.getInt32(i + 4)}`;
 }

@@ -11,7 +11,9 @@ import {
   packFingerprints,
   unpackFingerprints,
 } from "./_exchange_host.ts";
-import type { ReplicationFrame, WireLeafItem } from "./wire.ts";
+import { peekSafely } from "./replica_map.ts";
+import type { Init, LeafItem, LeafList, LeafSums } from "@dnd/protocol";
+import type { PeerFrame } from "./wire.ts";
 
 /** Requests that may wait to be served. */
 const MAX_REQUESTS = 256;
@@ -26,7 +28,7 @@ const ITEM_BYTES = 48;
 export class ExchangeServe {
   readonly #host: ExchangeHost;
   readonly #terms: ExchangeTerms;
-  readonly #requests: ReplicationFrame[] = [];
+  readonly #requests: PeerFrame[] = [];
   #serving: Generator<SizedFrame, void, void> | undefined;
   #young = 0;
 
@@ -46,7 +48,7 @@ export class ExchangeServe {
   }
 
   /** Takes a request; returns whether it was one. */
-  handle(frame: ReplicationFrame): boolean {
+  handle(frame: PeerFrame): boolean {
     switch (frame.type) {
       case "digestRequest":
       case "leafSums":
@@ -75,30 +77,30 @@ export class ExchangeServe {
     }
   }
 
-  *#serve(request: ReplicationFrame): Generator<SizedFrame, void, void> {
+  *#serve(request: PeerFrame): Generator<SizedFrame, void, void> {
     switch (request.type) {
       case "digestRequest": {
-        const { level, indexes } = request.digestRequest;
+        const { level, indexes } = request;
         const children = indexes.map((index) => this.#host.map.digestChildren(level, index));
         const bytes = 24 + children.length * 264;
         yield {
-          frame: { type: "digestReply", digestReply: { level, indexes, children } },
+          frame: { type: "digestReply", level, indexes, children },
           bytes,
           entries: 0,
         };
         return;
       }
       case "leafSums":
-        yield* this.#list(request.leafSums);
+        yield* this.#list(request);
         return;
       case "leafWant":
-        yield* this.#frames(this.#leafEntries(request.leafWant.leaves));
-        yield sent(request.leafWant.sequence, []);
+        yield* this.#frames(this.#leafEntries(request.leaves));
+        yield sent(request.sequence, []);
         return;
       case "want": {
         const gone: string[] = [];
-        yield* this.#frames(this.#wanted(request.want.keys, gone));
-        yield sent(request.want.sequence, gone);
+        yield* this.#frames(this.#wanted(request.keys, gone));
+        yield sent(request.sequence, gone);
         return;
       }
       default:
@@ -106,19 +108,16 @@ export class ExchangeServe {
     }
   }
 
-  *#list(sums: {
-    readonly level: number;
-    readonly index: number;
-    readonly fingerprints: Uint8Array;
-  }): Generator<SizedFrame, void, void> {
+  *#list(sums: LeafSums): Generator<SizedFrame, void, void> {
     const { level, index } = sums;
     const unknown = new Set(unpackFingerprints(sums.fingerprints));
     const { heads, young } = comparableHeads(this.#host.map, this.#terms, { level, index });
     this.#young += young;
     const ours = heads.filter((head) => !unknown.has(fingerprintOf(head)));
-    for (const head of this.#host.map.digestEntries(level, index)) unknown.delete(fingerprintOf(head));
+    for (const head of this.#host.map.digestEntries(level, index))
+      unknown.delete(fingerprintOf(head));
     const missing = packNames(unknown);
-    let items: WireLeafItem[] = [];
+    let items: Init<LeafItem>[] = [];
     let bytes = 24 + missing.length;
     let first = true;
     for (const head of ours) {
@@ -130,8 +129,7 @@ export class ExchangeServe {
         bytes = 24;
       }
       const { time, node } = head.version;
-      const [contentHash] = [hashOf(head)];
-      items.push({ key: head.key, time, node, contentHash, deleted: false });
+      items.push({ key: head.key, time, node, contentHash: hashOf(head) });
       bytes += size;
     }
     yield list({ level, index, items, missing: first ? missing : NONE, last: true }, bytes);
@@ -147,7 +145,7 @@ export class ExchangeServe {
       const { heads, young } = comparableHeads(this.#host.map, this.#terms, { level: 3, index });
       this.#young += young;
       for (const head of heads) {
-        const entry = this.#host.map.peek(head.key);
+        const entry = peekSafely(this.#host.map, head.key);
         if (entry !== undefined) yield entry;
       }
     }
@@ -155,7 +153,7 @@ export class ExchangeServe {
 
   *#wanted(keys: readonly string[], gone: string[]): Generator<Entry, void, void> {
     for (const key of keys) {
-      const entry = this.#host.map.peek(key);
+      const entry = peekSafely(this.#host.map, key);
       if (entry === undefined || isReapable(entry, this.#terms.horizon)) gone.push(key);
       else yield entry;
     }
@@ -166,20 +164,11 @@ const NONE: Uint8Array = new Uint8Array(0);
 
 function sent(sequence: number, gone: readonly string[]): SizedFrame {
   const bytes = gone.reduce((sum, key) => sum + utf8Bytes(key) + 3, 24);
-  return { frame: { type: "sent", sent: { sequence, gone } }, bytes, entries: 0 };
+  return { frame: { type: "sent", sequence, gone }, bytes, entries: 0 };
 }
 
-function list(
-  leafList: {
-    readonly level: number;
-    readonly index: number;
-    readonly items: readonly WireLeafItem[];
-    readonly missing: Uint8Array;
-    readonly last: boolean;
-  },
-  bytes: number,
-): SizedFrame {
-  return { frame: { type: "leafList", leafList }, bytes, entries: 0 };
+function list(message: Init<LeafList>, bytes: number): SizedFrame {
+  return { frame: { type: "leafList", ...message }, bytes, entries: 0 };
 }
 
 function hashOf(head: { readonly hashHigh: number; readonly hashLow: number }): Uint8Array {
@@ -199,26 +188,33 @@ function packNames(names: ReadonlySet<string>): Uint8Array {
   return packFingerprints(heads);
 }
 
-function checkRequest(frame: ReplicationFrame): void {
+function checkRequest(frame: PeerFrame): void {
   switch (frame.type) {
     case "digestRequest": {
-      const { level, indexes } = frame.digestRequest;
-      expectPeer(level <= 5 && indexes.length > 0 && indexes.length <= 64, "a request out of bounds");
-      for (const index of indexes) expectPeer(index < 32 ** level, `index ${index} of level ${level}`);
+      const { level, indexes } = frame;
+      expectPeer(
+        level <= 5 && indexes.length > 0 && indexes.length <= 64,
+        "a request out of bounds",
+      );
+      for (const index of indexes)
+        expectPeer(index < 32 ** level, `index ${index} of level ${level}`);
       return;
     }
     case "leafSums": {
-      const { level, index, fingerprints } = frame.leafSums;
-      expectPeer(level >= 3 && level <= 6 && index < 32 ** level, `leaf ${index} of level ${level}`);
+      const { level, index, fingerprints } = frame;
+      expectPeer(
+        level >= 3 && level <= 6 && index < 32 ** level,
+        `leaf ${index} of level ${level}`,
+      );
       expectPeer(fingerprints.length % 8 === 0, "fingerprints of a wrong length");
       return;
     }
     case "leafWant":
-      expectPeer(frame.leafWant.leaves.length <= 1024, "too many leaves at a time");
-      for (const leaf of frame.leafWant.leaves) expectPeer(leaf < 32768, `leaf ${leaf}`);
+      expectPeer(frame.leaves.length <= 1024, "too many leaves at a time");
+      for (const leaf of frame.leaves) expectPeer(leaf < 32768, `leaf ${leaf}`);
       return;
     case "want":
-      expectPeer(frame.want.keys.length <= 1024, "too many keys at a time");
+      expectPeer(frame.keys.length <= 1024, "too many keys at a time");
       return;
     default:
       return;

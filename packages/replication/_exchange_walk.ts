@@ -12,7 +12,9 @@ import {
   packFingerprints,
   unpackFingerprints,
 } from "./_exchange_host.ts";
-import type { ReplicationFrame, WireLeafItem } from "./wire.ts";
+import { peekSafely } from "./replica_map.ts";
+import type { LeafItem, LeafList, DigestReply } from "@dnd/protocol";
+import type { PeerFrame, ReplicationFrame } from "./wire.ts";
 
 interface Node {
   readonly level: number;
@@ -57,7 +59,7 @@ export class ExchangeWalk {
   readonly #asked = new Set<string>();
   #askReplies = 0;
   readonly #lists: Node[] = [];
-  readonly #listed = new Map<string, { items: Map<string, WireLeafItem>; missing: Uint8Array[] }>();
+  readonly #listed = new Map<string, { items: Map<string, LeafItem>; missing: Uint8Array[] }>();
   readonly #leaves: number[] = [];
   readonly #keys: string[] = [];
   readonly #wanted = new Map<number, number>();
@@ -98,16 +100,16 @@ export class ExchangeWalk {
   }
 
   /** Takes an answer; returns whether it was one. */
-  handle(frame: ReplicationFrame): boolean {
+  handle(frame: PeerFrame): boolean {
     switch (frame.type) {
       case "digestReply":
-        this.#handleSums(frame.digestReply);
+        this.#handleSums(frame);
         return true;
       case "leafList":
-        this.#handleList(frame.leafList);
+        this.#handleList(frame);
         return true;
       case "sent":
-        expectPeer(this.#wanted.delete(frame.sent.sequence), "an answer that was not asked for");
+        expectPeer(this.#wanted.delete(frame.sequence), "an answer that was not asked for");
         return true;
       default:
         return false;
@@ -125,14 +127,10 @@ export class ExchangeWalk {
       this.#asked.add(`${level}/${node.index}`);
     }
     this.#askReplies += 1;
-    return control({ type: "digestRequest", digestRequest: { level, indexes } }, indexes.length * 5);
+    return control({ type: "digestRequest", level, indexes }, indexes.length * 5);
   }
 
-  #handleSums(reply: {
-    readonly level: number;
-    readonly indexes: readonly number[];
-    readonly children: readonly Uint8Array[];
-  }): void {
+  #handleSums(reply: DigestReply): void {
     const { level, indexes, children } = reply;
     expectPeer(indexes.length === children.length && indexes.length > 0, "sums without indexes");
     this.#askReplies -= 1;
@@ -143,7 +141,8 @@ export class ExchangeWalk {
       const ours = this.#host.map.digestChildren(level, index);
       for (let child = 0; child < 32; child += 1) {
         const state = compareSums(ours, theirs, child * 8);
-        if (state !== "equal") this.#descend({ level: level + 1, index: index * 32 + child }, state);
+        if (state !== "equal")
+          this.#descend({ level: level + 1, index: index * 32 + child }, state);
       }
     }
   }
@@ -165,7 +164,7 @@ export class ExchangeWalk {
     if (this.#leaves.length === 0 || this.#wanted.size >= MAX_WANTS) return undefined;
     const leaves = this.#leaves.splice(0, LEAVES_PER_WANT);
     const sequence = this.#request();
-    return control({ type: "leafWant", leafWant: { sequence, leaves } }, leaves.length * 3);
+    return control({ type: "leafWant", sequence, leaves }, leaves.length * 3);
   }
 
   #list(): SizedFrame | undefined {
@@ -178,16 +177,10 @@ export class ExchangeWalk {
     const most = Math.floor(this.#host.options.frameBytes / 8);
     const fingerprints = packFingerprints(heads.slice(0, most));
     this.#listed.set(`${node.level}/${node.index}`, { items: new Map(), missing: [] });
-    return control({ type: "leafSums", leafSums: { ...node, fingerprints } }, fingerprints.length);
+    return control({ type: "leafSums", ...node, fingerprints }, fingerprints.length);
   }
 
-  #handleList(list: {
-    readonly level: number;
-    readonly index: number;
-    readonly items: readonly WireLeafItem[];
-    readonly missing: Uint8Array;
-    readonly last: boolean;
-  }): void {
+  #handleList(list: LeafList): void {
     const name = `${list.level}/${list.index}`;
     const open = this.#listed.get(name);
     expectPeer(open !== undefined, "a list that was not asked for");
@@ -207,7 +200,7 @@ export class ExchangeWalk {
    * @param items what the peer holds and we do not
    * @param missing fingerprints that the peer does not hold; `undefined`: all of ours
    */
-  #settle(node: Node, items: Map<string, WireLeafItem>, missing: Set<string> | undefined): void {
+  #settle(node: Node, items: Map<string, LeafItem>, missing: Set<string> | undefined): void {
     const { heads, young } = comparableHeads(this.#host.map, this.#terms, node);
     if (missing === undefined) this.#young += young;
     const aside: Entry[] = [];
@@ -219,7 +212,7 @@ export class ExchangeWalk {
       if (order < 0) continue;
       if (this.#terms.below && head.version.time <= this.#terms.horizon) {
         // We missed reaped deletes: below the peer's horizon the peer is right (rule 1).
-        const entry = this.#host.map.peek(head.key);
+        const entry = peekSafely(this.#host.map, head.key);
         if (entry !== undefined && compareVersions(entry.version, head.version) === 0) {
           aside.push(entry);
         }
@@ -230,7 +223,7 @@ export class ExchangeWalk {
     }
     if (aside.length > 0) this.#host.setAside(this.#peer, aside);
     for (const item of items.values()) {
-      const held = this.#host.map.peek(item.key);
+      const held = peekSafely(this.#host.map, item.key);
       if (held === undefined || compareVersions(held.version, item) <= 0) this.#keys.push(item.key);
     }
   }
@@ -245,7 +238,7 @@ export class ExchangeWalk {
       keys.push(key);
       bytes += utf8Bytes(key) + 3;
     }
-    return control({ type: "want", want: { sequence: this.#request(), keys } }, bytes);
+    return control({ type: "want", sequence: this.#request(), keys }, bytes);
   }
 
   #send(): SizedFrame | undefined {
@@ -265,7 +258,7 @@ export class ExchangeWalk {
 
   *#drain(): Generator<Entry, void, void> {
     for (const key of this.#sends.splice(0)) {
-      const entry = this.#host.map.peek(key);
+      const entry = peekSafely(this.#host.map, key);
       if (entry !== undefined && !isReapable(entry, this.#terms.horizon)) yield entry;
     }
   }

@@ -106,7 +106,9 @@ export class Exchanges {
   }
 
   /** Whether a session that a peer opened is served. */
-  admit(session: SessionView): { readonly code: string; readonly retryAfterMs: number } | undefined {
+  admit(
+    session: SessionView,
+  ): { readonly code: string; readonly retryAfterMs: number } | undefined {
     if (this.#hasRoom("server", session.reason, session.stream)) return undefined;
     this.#context.metrics.exchangesBusy += 1;
     return { code: "busy", retryAfterMs: BUSY_MS };
@@ -169,9 +171,7 @@ export class Exchanges {
     // Doubled while nothing moved that was old enough to be listed (rule 11); refused entries back the
     // pair off too (rule 8).
     const backoffMs =
-      moved || pace === undefined
-        ? FIRST_BACKOFF_MS
-        : Math.min(MAX_BACKOFF_MS, pace.backoffMs * 2);
+      moved || pace === undefined ? FIRST_BACKOFF_MS : Math.min(MAX_BACKOFF_MS, pace.backoffMs * 2);
     if (result.code === "busy") return;
     this.#paces.set(session.peer, { nextAt: now + backoffMs, backoffMs });
   }

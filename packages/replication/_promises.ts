@@ -1,6 +1,5 @@
 import { stampOf } from "@dnd/store";
 import type { Context } from "./_context.ts";
-import { readClock } from "./_context.ts";
 import { notify } from "./_context.ts";
 import type { MemberSnapshot } from "./member_table.ts";
 
@@ -102,9 +101,7 @@ export class Promises {
       return;
     }
     const { map, table } = this.#context;
-    // Also lifts the ceiling, and so how far the clock may be told (rule 7).
-    map.advanceClock(map.clock({ now }));
-    table.advance(readClock(map, now));
+    table.advance(map.clock({ now }));
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,
@@ -115,7 +112,7 @@ export class Promises {
     };
     this.#dirty = false;
     this.#writing = true;
-    map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)));
+    map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)), { now });
     this.#context.onCommitted((committedAt) => {
       this.#writing = false;
       table.announce(snapshot);

@@ -6,7 +6,7 @@ import { ExchangeError } from "./exchange_error.ts";
 import type { MergeSummary } from "./_exchange_host.ts";
 import { Outbox } from "./outbox.ts";
 import { WaitingBuffer } from "./waiting_buffer.ts";
-import type { WireUpdate } from "./wire.ts";
+import type { IncomingUpdate, OutgoingUpdate } from "./wire.ts";
 
 /** Names of nodes that refused stamps are counted under; the rest is counted under `*`. */
 const MAX_NAMES = 64;
@@ -72,7 +72,10 @@ export class Rumors {
       metrics.rumorPackets += packet.to.length;
       metrics.rumorEntries += packet.to.length * packet.entries.length;
       metrics.rumorBytes += packet.to.length * packet.bytes;
-      const update: WireUpdate = { counter: this.#context.map.counter, entries: packet.entries };
+      const update: OutgoingUpdate = {
+        counter: this.#context.map.counter,
+        entries: packet.entries,
+      };
       this.#context.emit({ type: "rumor", to: packet.to, update });
     }
     for (const push of pushes) this.#pushLarge(push.entry, push.to, now);
@@ -88,7 +91,7 @@ export class Rumors {
   }
 
   /** Takes a rumor; what was new is passed on. */
-  handleUpdate(from: string, update: WireUpdate, now: number): void {
+  handleUpdate(from: string, update: IncomingUpdate, now: number): void {
     const { metrics } = this.#context;
     const results = this.#merge(from, update.entries, now, true).results;
     for (const result of results) {

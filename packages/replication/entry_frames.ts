@@ -29,7 +29,7 @@ export function* entryFrames(
   let bytes = FRAME_BYTES;
   const close = (): SizedFrame => {
     const full: SizedFrame = {
-      frame: { type: "entries", entries: { counter, entries } },
+      frame: { type: "entries", counter, entries },
       bytes,
       entries: entries.length,
     };
@@ -67,7 +67,10 @@ export function* entryParts(
     yield {
       frame: {
         type: "entryPart",
-        entryPart: { ...(offset === 0 ? { entry: header } : {}), offset, total, bytes },
+        ...(offset === 0 ? { entry: header } : {}),
+        offset,
+        total,
+        bytes,
       },
       bytes: PART_BYTES + head + bytes.length,
       entries: last ? 1 : 0,

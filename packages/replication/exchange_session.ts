@@ -21,7 +21,13 @@
  */
 import type { Entry } from "@dnd/store";
 import { stampOf } from "@dnd/store";
-import type { ExchangeHost, ExchangeResult, ExchangeTerms, SessionView } from "./_exchange_host.ts";
+import type {
+  ExchangeHost,
+  ExchangeResult,
+  ExchangeTerms,
+  OwnOpen,
+  SessionView,
+} from "./_exchange_host.ts";
 import { ExchangeServe } from "./_exchange_serve.ts";
 import { ExchangeWalk } from "./_exchange_walk.ts";
 import type { SizedFrame } from "./entry_frames.ts";
@@ -29,7 +35,8 @@ import { entryBytes } from "./entry_bytes.ts";
 import { ExchangeError, expectPeer } from "./exchange_error.ts";
 import { PartAssembler } from "./part_assembler.ts";
 import type { ExchangePromise } from "./member_table.ts";
-import type { ReplicationFrame, WireExchangeDone, WireExchangeOpen, WireMember } from "./wire.ts";
+import type { ExchangeDone, ExchangeOpen, Member, MemberPage } from "@dnd/protocol";
+import type { OutgoingMember, PeerFrame, ReplicationFrame } from "./wire.ts";
 
 /** How a session begins. */
 export interface ExchangeSessionOptions {
@@ -40,6 +47,8 @@ export interface ExchangeSessionOptions {
   readonly reason: string;
   readonly now: number;
 }
+
+type DoneMessage = Omit<ExchangeDone, "extra">;
 
 type Phase = "pages" | "open" | "reap" | "compare" | "done" | "ended";
 
@@ -75,9 +84,9 @@ export class ExchangeSession implements SessionView {
   #unsentBytes = 0;
   #phase: Phase = "pages";
   #pages = 0;
-  #members: WireMember[] = [];
-  #ownOpen: WireExchangeOpen | undefined;
-  #peerOpen: WireExchangeOpen | undefined;
+  #members: Member[] = [];
+  #ownOpen: OwnOpen | undefined;
+  #peerOpen: ExchangeOpen | undefined;
   #terms: ExchangeTerms | undefined;
   #walk: ExchangeWalk | undefined;
   #serve: ExchangeServe | undefined;
@@ -99,7 +108,7 @@ export class ExchangeSession implements SessionView {
   }
 
   /** What the peer said it holds; for progress. */
-  get peerOpen(): WireExchangeOpen | undefined {
+  get peerOpen(): ExchangeOpen | undefined {
     return this.#peerOpen;
   }
 
@@ -111,7 +120,7 @@ export class ExchangeSession implements SessionView {
   }
 
   /** Takes a frame of the peer. */
-  handleFrame(frame: ReplicationFrame, now: number): void {
+  handleFrame(frame: PeerFrame, now: number): void {
     if (this.#phase === "ended") return;
     this.#progressAt = now;
     try {
@@ -154,7 +163,7 @@ export class ExchangeSession implements SessionView {
 
   /** Refuses to serve. */
   refuse(now: number, code: string, retryAfterMs: number): void {
-    this.#queue({ type: "refusal", refusal: { code, detail: "", retryAfterMs } }, 32);
+    this.#queue({ type: "refusal", code, retryAfterMs }, 32);
     this.#pump(now);
     this.#end(now, code, {});
   }
@@ -163,35 +172,34 @@ export class ExchangeSession implements SessionView {
     return this.#phase === "ended";
   }
 
-  #handle(frame: ReplicationFrame, now: number): void {
+  #handle(frame: PeerFrame, now: number): void {
     switch (frame.type) {
       case "refusal":
-        this.#end(now, frame.refusal.code === "" ? "refused" : frame.refusal.code, {
-          retryAfterMs: frame.refusal.retryAfterMs,
+        this.#end(now, frame.code === "" ? "refused" : frame.code, {
+          retryAfterMs: frame.retryAfterMs,
         });
         return;
       case "memberPage":
-        this.#handlePage(frame.memberPage, now);
+        this.#handlePage(frame, now);
         return;
       case "exchangeOpen":
-        this.#handleOpen(frame.exchangeOpen, now);
+        this.#handleOpen(frame, now);
         return;
       case "entries":
         expectPeer(this.#terms !== undefined, "entries before the opening");
-        this.#handleEntries(frame.entries.entries, now);
+        this.#handleEntries(frame.entries, now);
         return;
       case "entryPart": {
         expectPeer(this.#terms !== undefined, "entries before the opening");
-        this.bytesReceived += frame.entryPart.bytes.length;
-        const entry = this.#parts.add(frame.entryPart);
+        const entry = this.#parts.add(frame);
         if (entry !== undefined) this.#handleEntries([entry], now);
         return;
       }
       case "exchangeDone":
-        this.#handleDone(frame.exchangeDone, now);
+        this.#handleDone(frame, now);
         return;
       case "sent":
-        if (this.#damaged !== undefined && frame.sent.sequence === 0) {
+        if (this.#damaged !== undefined && frame.sequence === 0) {
           this.#damaged = undefined;
           return;
         }
@@ -206,19 +214,16 @@ export class ExchangeSession implements SessionView {
 
   // ------------------------------------------------------------------------------------ opening
 
-  #sendPages(members: readonly WireMember[]): void {
+  #sendPages(members: readonly OutgoingMember[]): void {
     for (let i = 0; i === 0 || i < members.length; i += MEMBERS_PER_PAGE) {
       const page = members.slice(i, i + MEMBERS_PER_PAGE);
       const last = i + MEMBERS_PER_PAGE >= members.length;
       const bytes = page.reduce((sum, member) => sum + 128 + (member.metadata?.length ?? 0), 16);
-      this.#queue({ type: "memberPage", memberPage: { members: page, last } }, bytes);
+      this.#queue({ type: "memberPage", members: page, last }, bytes);
     }
   }
 
-  #handlePage(
-    page: { readonly members: readonly WireMember[]; readonly last: boolean },
-    now: number,
-  ): void {
+  #handlePage(page: MemberPage, now: number): void {
     expectPeer(
       this.#phase === "pages" || (this.#phase === "open" && this.role === "server"),
       "a member page in the middle",
@@ -241,11 +246,11 @@ export class ExchangeSession implements SessionView {
     this.#queueOpen(this.#ownOpen);
   }
 
-  #queueOpen(open: WireExchangeOpen): void {
-    this.#queue({ type: "exchangeOpen", exchangeOpen: open }, 96 + open.heard.length * 36);
+  #queueOpen(open: OwnOpen): void {
+    this.#queue({ type: "exchangeOpen", ...open }, 96 + open.heard.length * 36);
   }
 
-  #handleOpen(open: WireExchangeOpen, now: number): void {
+  #handleOpen(open: ExchangeOpen, now: number): void {
     expectPeer(this.#phase === "open" && this.#peerOpen === undefined, "a second opening");
     this.#peerOpen = open;
     if (this.role === "server") {
@@ -297,7 +302,7 @@ export class ExchangeSession implements SessionView {
     const keys = this.#host.map.damaged(500);
     if (keys.length === 0) return;
     this.#damaged = new Set(keys);
-    this.#queue({ type: "want", want: { sequence: 0, keys } }, 24 + keys.length * 32);
+    this.#queue({ type: "want", sequence: 0, keys }, 24 + keys.length * 32);
   }
 
   #handleEntries(entries: readonly Entry[], now: number): void {
@@ -309,8 +314,7 @@ export class ExchangeSession implements SessionView {
     this.received += entries.length;
     const taken = terms.peerBelow
       ? entries.filter(
-          ({ key, version }) =>
-            version.time > terms.horizon || this.#damaged?.has(key) === true,
+          ({ key, version }) => version.time > terms.horizon || this.#damaged?.has(key) === true,
         )
       : entries;
     const summary = this.#host.merge(this, taken, now);
@@ -327,7 +331,7 @@ export class ExchangeSession implements SessionView {
 
   // ----------------------------------------------------------------------------------------- end
 
-  #doneMessage(code: string): WireExchangeDone {
+  #doneMessage(code: string): DoneMessage {
     const young = this.#walk?.young === true || this.#serve?.young === true;
     const cutoff = this.#terms?.cutoff ?? Infinity;
     const refused = this.#refused > 0;
@@ -341,14 +345,14 @@ export class ExchangeSession implements SessionView {
     };
   }
 
-  #sendDone(code: string): WireExchangeDone {
+  #sendDone(code: string): DoneMessage {
     const message = this.#doneMessage(code);
     this.#doneSent = true;
-    this.#queue({ type: "exchangeDone", exchangeDone: message }, 48);
+    this.#queue({ type: "exchangeDone", ...message }, 48);
     return message;
   }
 
-  #handleDone(theirs: WireExchangeDone, now: number): void {
+  #handleDone(theirs: ExchangeDone, now: number): void {
     expectPeer(this.#phase === "compare" || this.#phase === "done", "an end before the beginning");
     if (this.#walk !== undefined) {
       expectPeer(this.#doneSent, "an end that was not asked for");
@@ -362,7 +366,7 @@ export class ExchangeSession implements SessionView {
 
   #limitCode = "";
 
-  #conclude(ours: WireExchangeDone, theirs: WireExchangeDone, now: number): void {
+  #conclude(ours: DoneMessage, theirs: ExchangeDone, now: number): void {
     const complete = ours.complete && theirs.complete;
     const open = this.#peerOpen;
     let promise: ExchangePromise | undefined;

@@ -260,7 +260,7 @@ export interface MemberClaim {
   readonly generation: number;
   readonly departed: number;
   readonly seen: number;
-  readonly ready?: boolean;
+  readonly ready?: boolean | undefined;
 }
 
 /** What a complete exchange promises. */

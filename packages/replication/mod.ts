@@ -4,8 +4,21 @@
  *
  * @module
  */
+export * from "./difference_detector.ts";
+export * from "./entry_bytes.ts";
+export * from "./entry_frames.ts";
+export * from "./exchange_error.ts";
+export * from "./exchange_session.ts";
+export * from "./member_table.ts";
+export * from "./outbox.ts";
+export * from "./part_assembler.ts";
 export * from "./replica_map.ts";
 export * from "./replication_effect.ts";
 export * from "./replication_event.ts";
 export * from "./replication_options.ts";
+export * from "./replication_metrics.ts";
+export * from "./replicator.ts";
+export * from "./trusted_time.ts";
+export * from "./waiting_buffer.ts";
 export * from "./wire.ts";
+export type * from "./_exchange_host.ts";

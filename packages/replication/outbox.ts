@@ -156,14 +156,19 @@ export class Outbox {
         } else {
           const name = to.join();
           let group = groups.get(name);
-          if (group === undefined) groups.set(name, (group = { to, items: [], bytes: UPDATE_BYTES }));
+          if (group === undefined)
+            groups.set(name, (group = { to, items: [], bytes: UPDATE_BYTES }));
           if (group.bytes + item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) close(group);
           group.items.push(item);
           group.bytes += item.bytes;
         }
       }
       item.roundsLeft -= 1;
-      if (small || item.roundsLeft <= 0 || item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) {
+      if (
+        small ||
+        item.roundsLeft <= 0 ||
+        item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes
+      ) {
         this.#remove(item);
       } else {
         item.dueAt = now + this.#options.roundIntervalMs;

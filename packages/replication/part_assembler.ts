@@ -1,7 +1,6 @@
 import type { Entry } from "@dnd/store";
 import { expectPeer } from "./exchange_error.ts";
-import { MAX_VALUE_BYTES } from "./replication_options.ts";
-import type { WireEntryPart } from "./wire.ts";
+import { MAX_VALUE_BYTES, type EntryPart } from "@dnd/protocol";
 
 /**
  * Puts the parts of a large entry together again (rule 4), one entry at a time on each stream. Memory
@@ -24,7 +23,7 @@ export class PartAssembler {
    * @returns the entry, once it is whole
    * @throws ExchangeError if the part does not follow the one before, or the entry is too large
    */
-  add(part: WireEntryPart): Entry | undefined {
+  add(part: EntryPart): Entry | undefined {
     if (part.offset === 0) {
       expectPeer(this.#entry === undefined, "a part of an entry before the end of another");
       expectPeer(part.entry !== undefined, "a first part without its entry");

@@ -1,4 +1,5 @@
-import type { Entry, VersionedMap } from "@dnd/store";
+import type { StoredEntry, VersionedMap } from "@dnd/store";
+import { DamagedError } from "@dnd/store";
 
 /** What replication needs of the map it replicates: a part of `VersionedMap` of `@dnd/store`. */
 export type ReplicaMap = Pick<
@@ -16,12 +17,20 @@ export type ReplicaMap = Pick<
   | "peek"
   | "merge"
   | "reap"
+  | "forget"
   | "restamp"
   | "damaged"
   | "getMeta"
   | "setMeta"
   | "statistics"
-> & {
-  /** Takes exactly this version out of the map and leaves no tombstone (rule 1: set aside). */
-  drop(entry: Entry): boolean;
-};
+>;
+
+/** Reads what is held of a key; a damaged record counts as absent (the map marks it, rule 6). */
+export function peekSafely(map: ReplicaMap, key: string): StoredEntry | undefined {
+  try {
+    return map.peek(key);
+  } catch (error) {
+    if (error instanceof DamagedError) return undefined;
+    throw error;
+  }
+}

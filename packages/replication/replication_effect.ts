@@ -1,6 +1,7 @@
 import type { Entry } from "@dnd/store";
 import type { ReplicationEvent } from "./replication_event.ts";
-import type { ReplicationFrame, WireMember, WireUpdate } from "./wire.ts";
+import type { Member } from "@dnd/protocol";
+import type { OutgoingUpdate, ReplicationFrame } from "./wire.ts";
 
 /**
  * What should happen because of an input: the only outlet of the core. A driver carries effects out in
@@ -25,7 +26,7 @@ export interface SendRumorEffect {
   readonly type: "rumor";
   readonly to: readonly string[];
   /** Fits into `maxUpdateBytes` once encoded. */
-  readonly update: WireUpdate;
+  readonly update: OutgoingUpdate;
 }
 
 /**
@@ -98,7 +99,7 @@ export interface SetAsideEffect {
 export interface MembersEffect {
   readonly type: "members";
   readonly from: string;
-  readonly members: readonly WireMember[];
+  readonly members: readonly Member[];
 }
 
 /**

@@ -12,6 +12,16 @@ export type ReplicationEvent =
       readonly reason: "forgotten" | "skewed";
     }
   | {
+      /** Rule 2: everything is with a ready member; say farewell with this stamp. */
+      readonly type: "left";
+      readonly departed: number;
+    }
+  | {
+      /** Rule 2: nobody could take over what this node holds; it has not left. */
+      readonly type: "leave-failed";
+      readonly detail: string;
+    }
+  | {
       /** How far the first copy is: at each whole percent and at the end. */
       readonly type: "progress";
       readonly peer: string;

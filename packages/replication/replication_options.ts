@@ -1,3 +1,5 @@
+import { MAX_FRAME_BYTES } from "@dnd/protocol";
+
 /** How a {@linkcode Replicator} behaves. Every field has a default that fits a cluster on one network. */
 export interface ReplicationOptions {
   /**
@@ -75,12 +77,6 @@ export interface ReplicationOptions {
 
 /** {@linkcode ReplicationOptions} with every default filled in. */
 export type ResolvedReplicationOptions = Required<ReplicationOptions>;
-
-/** The parts of the largest entry a replica must take: a constant of the protocol (rule 4). */
-export const MAX_VALUE_BYTES: number = 16 * 1024 * 1024;
-
-/** The largest frame of a peer stream. */
-export const MAX_FRAME_BYTES: number = 256 * 1024;
 
 /**
  * Checks options and fills in the defaults.

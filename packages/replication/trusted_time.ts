@@ -46,6 +46,11 @@ export class TrustedTime {
     return -this.#median("upper");
   }
 
+  /** Whether at least one other clock is known. */
+  get confirmed(): boolean {
+    return this.#offsets.size > 0;
+  }
+
   /** Whether our clock is ahead of what most say by more than the drift bound. */
   get skewed(): boolean {
     return this.aheadMs() > this.#maxDriftMs;

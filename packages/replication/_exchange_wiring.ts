@@ -1,0 +1,297 @@
+import type { Entry } from "@dnd/store";
+import { stampOf } from "@dnd/store";
+import type { Member } from "@dnd/protocol";
+import { MEMBER_READY } from "@dnd/protocol";
+import type { Context } from "./_context.ts";
+import { notify } from "./_context.ts";
+import type {
+  ExchangeHost,
+  ExchangeResult,
+  ExchangeTerms,
+  MergeSummary,
+  OwnOpen,
+  SessionView,
+} from "./_exchange_host.ts";
+import type { Exchanges } from "./_exchanges.ts";
+import type { MemberPlace } from "./member_table.ts";
+import type { Promises } from "./_promises.ts";
+import type { Readiness } from "./_readiness.ts";
+import type { ReplicaMap } from "./replica_map.ts";
+import type { ResolvedReplicationOptions } from "./replication_options.ts";
+import type { Rumors } from "./_rumors.ts";
+import type { OutgoingMember, ReplicationFrame } from "./wire.ts";
+
+/** Bytes taken from peers that wait for their commit, before reading from them pauses. */
+const MAX_UNCOMMITTED = 8 * 1024 * 1024;
+
+/** What new entries of an exchange are passed on as rumors: a copy must not flood the cluster. */
+const PASS_ON_REASONS = new Set(["difference", "dropped", "periodic"]);
+const PASS_ON_ENTRIES = 16;
+
+/** The parts that an exchange touches. */
+export interface ExchangeWiringParts {
+  readonly rumors: Rumors;
+  readonly promises: Promises;
+  readonly readiness: Readiness;
+  /** The member table of the membership layer, as it goes out. */
+  readonly members: () => readonly OutgoingMember[];
+  /** An exchange was complete. */
+  readonly onComplete: (session: SessionView, result: ExchangeResult, now: number) => void;
+}
+
+/** What a session sees of the node around it: see {@linkcode ExchangeHost}. */
+export class ExchangeWiring implements ExchangeHost {
+  readonly map: ReplicaMap;
+  readonly options: ResolvedReplicationOptions;
+  readonly #context: Context;
+  readonly #parts: ExchangeWiringParts;
+  readonly #seenFor = new Map<string, number>();
+  readonly #progress = new Map<number, { bytes: number; percent: number }>();
+  readonly #paused = new Set<number>();
+  #uncommitted = 0;
+  #unmarked = 0;
+  exchanges: Exchanges | undefined;
+
+  constructor(context: Context, parts: ExchangeWiringParts) {
+    this.#context = context;
+    this.#parts = parts;
+    this.map = context.map;
+    this.options = context.options;
+  }
+
+  get ready(): boolean {
+    return this.#parts.readiness.ready;
+  }
+
+  get delayMs(): number {
+    return this.#context.delayMs;
+  }
+
+  send(stream: number, frame: ReplicationFrame): void {
+    this.#context.emit({ type: "frame", stream, frame });
+  }
+
+  close(stream: number, error?: string): void {
+    this.#context.emit({ type: "close-stream", stream, ...(error === undefined ? {} : { error }) });
+  }
+
+  wake(stream: number, delayMs: number): void {
+    this.#context.emit({ type: "schedule", token: `session:${stream}`, delayMs });
+  }
+
+  throttled(): void {
+    this.#context.metrics.exchangeThrottled += 1;
+  }
+
+  members(): readonly OutgoingMember[] {
+    const { table, generation, map } = this.#context;
+    const said = new Map(this.#parts.members().map((member) => [member.id, member]));
+    const all: OutgoingMember[] = [];
+    for (const [id, record] of table.records) {
+      const base = said.get(id);
+      const place = record.state;
+      all.push({
+        ...base,
+        id,
+        generation:
+          id === map.node ? generation : Math.max(record.generation, base?.generation ?? 0),
+        state: place !== "in" ? place : aliveState(base?.state),
+        seen: id === map.node ? table.announcedSeen : record.seen,
+        departed: record.departed,
+        flags: ((base?.flags ?? 0) & ~MEMBER_READY) | (this.#saysReady(id) ? MEMBER_READY : 0),
+      });
+    }
+    return all;
+  }
+
+  mergeMembers(peer: string, members: readonly Member[], now: number): boolean {
+    const { table } = this.#context;
+    // Before merging: what counts is whom we had forgotten until now.
+    const counted = members.filter((member) => placeOf(member.state) === "in").map(({ id }) => id);
+    this.#seenFor.set(peer, table.seenFor(counted));
+    const wasForgotten = table.records.get(peer);
+    let reentered = false;
+    for (const member of members) {
+      if (member.id === this.map.node) {
+        const own = members.find(({ id }) => id === peer)?.generation ?? 0;
+        const mutual = wasForgotten?.state === "forgotten" && wasForgotten.generation >= own;
+        reentered = this.handleOwnRecord(member, { peer, mutual, now }) || reentered;
+        continue;
+      }
+      table.merge(member.id, {
+        state: placeOf(member.state),
+        generation: member.generation,
+        departed: member.departed,
+        seen: member.seen,
+        ready: (member.flags & MEMBER_READY) !== 0,
+      });
+    }
+    this.#context.emit({ type: "members", from: peer, members });
+    return reentered;
+  }
+
+  /**
+   * Rule 3: somebody says that this node left or was forgotten. It raises its generation and enters
+   * through an exchange. If each of two had forgotten the other, the one with the smaller id stays
+   * ready: somebody has to be.
+   *
+   * @returns whether this node speaks with a new generation now
+   */
+  handleOwnRecord(
+    record: Pick<Member, "state" | "generation">,
+    how: { readonly peer: string; readonly mutual: boolean; readonly now: number },
+  ): boolean {
+    const place = placeOf(record.state);
+    const { promises, readiness } = this.#parts;
+    if (place === "in" || record.generation < promises.entered) return false;
+    const raised = record.generation >= this.#context.generation;
+    if (raised) {
+      this.#context.generation = record.generation + 1;
+      this.#context.table.reenter(this.#context.generation);
+      this.#context.emit({ type: "re-enter", generation: record.generation + 1, by: how.peer });
+    }
+    promises.entered = this.#context.generation;
+    if (!how.mutual || this.map.node > how.peer) {
+      readiness.handleForgotten(how.now);
+      if (how.peer !== "") this.exchanges?.request(how.peer, "returned", how.now);
+    }
+    promises.persist(how.now);
+    return raised;
+  }
+
+  opening(peer: string, reason: string, now: number): OwnOpen {
+    const { table, map } = this.#context;
+    const { live, tombstones, expired, valueBytes } = map.statistics();
+    return {
+      heard: [...table.announcedHeard].map(([id, time]) => ({ id, time })),
+      seen: table.announcedSeen,
+      horizon: map.horizon,
+      clock: map.clock({ now }),
+      ready: this.ready,
+      reason,
+      counter: map.counter,
+      keys: live + tombstones + expired,
+      bytes: valueBytes,
+      below: this.#seenFor.get(peer) ?? table.announcedSeen,
+    };
+  }
+
+  admit(
+    session: SessionView,
+  ): { readonly code: string; readonly retryAfterMs: number } | undefined {
+    const record = this.#context.table.records.get(session.peer);
+    if (record !== undefined && record.state !== "in")
+      return { code: "forgotten", retryAfterMs: 1000 };
+    return this.exchanges?.admit(session);
+  }
+
+  settled(
+    session: SessionView,
+    outcome: { readonly terms: ExchangeTerms; readonly met: boolean },
+    now: number,
+  ): void {
+    this.#seenFor.delete(session.peer);
+    if (!outcome.met) notify(this.#context, { type: "merged-clusters", peer: session.peer });
+    const clock = session.peerOpen?.clock ?? 0;
+    const { maxDriftMs } = this.options;
+    // A joining node's clock starts above that of the member that admits it (rule 1).
+    if (!this.ready && clock <= stampOf(this.#context.time.trusted(now) + maxDriftMs)) {
+      this.map.advanceClock(clock);
+    }
+  }
+
+  merge(session: SessionView, entries: readonly Entry[], now: number): MergeSummary {
+    const passOn = PASS_ON_REASONS.has(session.reason) && entries.length <= PASS_ON_ENTRIES;
+    const summary = this.#parts.rumors.merge(session.peer, entries, { now, passOn });
+    let bytes = 0;
+    for (const entry of entries) bytes += entry.key.length + entry.value.length + 64;
+    this.#throttleReading(session.stream, bytes);
+    if (session.reason === "join" && session.role === "opener") this.#report(session, bytes);
+    return summary;
+  }
+
+  setAside(peer: string, entries: readonly Entry[]): void {
+    const live = entries.filter((entry) => entry.deleted !== true && entry.value !== undefined);
+    this.#context.metrics.setAside += live.length;
+    if (live.length > 0) this.#context.emit({ type: "set-aside", peer, entries: live });
+    this.map.forget(entries);
+  }
+
+  reapSlice(horizon: number): boolean {
+    return this.#parts.promises.reapSlice(horizon);
+  }
+
+  finished(session: SessionView, result: ExchangeResult, now: number): void {
+    this.#progress.delete(session.stream);
+    this.#paused.delete(session.stream);
+    const { table } = this.#context;
+    const { promises, readiness } = this.#parts;
+    if (result.complete && result.promise !== undefined && table.isIn(session.peer)) {
+      table.complete(session.peer, result.promise);
+      const { terms } = result;
+      const becomesReady = !promises.ready && result.peerReady;
+      if (terms !== undefined && (terms.below || becomesReady))
+        promises.adoptHorizon(terms.horizon);
+      readiness.handleComplete(session.peer, result.peerReady, now);
+      promises.persist(now);
+      this.#parts.onComplete(session, result, now);
+    }
+    this.exchanges?.finished(session, result, now);
+  }
+
+  #saysReady(id: string): boolean {
+    if (id === this.map.node) return this.ready;
+    return this.#context.table.records.get(id)?.ready === true;
+  }
+
+  /** Reading pauses while much waits for its commit: the stream's own backpressure does the rest. */
+  #throttleReading(stream: number, bytes: number): void {
+    this.#uncommitted += bytes;
+    this.#unmarked += bytes;
+    if (this.#unmarked > MAX_UNCOMMITTED / 8) {
+      const marked = this.#unmarked;
+      this.#unmarked = 0;
+      this.#context.onCommitted(() => {
+        this.#uncommitted -= marked;
+        if (this.#uncommitted > MAX_UNCOMMITTED / 2) return;
+        for (const paused of this.#paused) this.#context.emit({ type: "resume", stream: paused });
+        this.#paused.clear();
+      });
+    }
+    if (this.#uncommitted > MAX_UNCOMMITTED && !this.#paused.has(stream)) {
+      this.#paused.add(stream);
+      this.#context.emit({ type: "pause", stream });
+    }
+  }
+
+  #report(session: SessionView, bytes: number): void {
+    const total = session.peerOpen?.keys ?? 0;
+    let progress = this.#progress.get(session.stream);
+    if (progress === undefined) {
+      progress = { bytes: 0, percent: -1 };
+      this.#progress.set(session.stream, progress);
+    }
+    progress.bytes += bytes;
+    const { live, tombstones, expired } = this.map.statistics();
+    const keys = live + tombstones + expired; // a resumed copy goes on where the one before was cut
+    const percent = total === 0 ? 100 : Math.min(100, Math.floor((keys * 100) / total));
+    if (percent === progress.percent) return;
+    progress.percent = percent;
+    notify(this.#context, {
+      type: "progress",
+      peer: session.peer,
+      keys,
+      bytes: progress.bytes,
+      percent,
+    });
+  }
+}
+
+/** Whether a state keeps a place in `seen` and watermark (rule 2: stopped and dead ones do). */
+export function placeOf(state: Member["state"]): MemberPlace {
+  return state === "left" || state === "forgotten" ? state : "in";
+}
+
+function aliveState(state: Member["state"] | undefined): Member["state"] {
+  return state === undefined || placeOf(state) !== "in" ? "alive" : state;
+}

@@ -1,0 +1,670 @@
+import type { Entry } from "@dnd/store";
+import { ALGORITHM, stampOf } from "@dnd/store";
+import type { Member, Summary } from "@dnd/protocol";
+import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
+import type { Context, Peer } from "./_context.ts";
+import { isReachable, notify } from "./_context.ts";
+import type { Comparison } from "./difference_detector.ts";
+import { DifferenceDetector } from "./difference_detector.ts";
+import { ExchangeError } from "./exchange_error.ts";
+import type { SessionView } from "./_exchange_host.ts";
+import { Exchanges } from "./_exchanges.ts";
+import { ExchangeWiring, placeOf } from "./_exchange_wiring.ts";
+import { MemberTable } from "./member_table.ts";
+import { Promises } from "./_promises.ts";
+import { Pushes } from "./_pushes.ts";
+import { Readiness } from "./_readiness.ts";
+import type { FollowOptions } from "./_receipts.ts";
+import { Receipts } from "./_receipts.ts";
+import type { ReplicaMap } from "./replica_map.ts";
+import type { ReplicationEffect, StreamPurpose } from "./replication_effect.ts";
+import type { ReplicationMetrics } from "./replication_metrics.ts";
+import { createMetrics } from "./replication_metrics.ts";
+import type { ReplicationOptions } from "./replication_options.ts";
+import { resolveReplicationOptions } from "./replication_options.ts";
+import { Rumors } from "./_rumors.ts";
+import { TrustedTime } from "./trusted_time.ts";
+import type { IncomingUpdate, OutgoingMember, OutgoingSummary, PeerFrame } from "./wire.ts";
+
+export type { FollowOptions } from "./_receipts.ts";
+
+/** What a {@linkcode Replicator} works with: comes from the one place that wires everything. */
+export interface ReplicatorDependencies {
+  /** The map of this node; its id is the node's. */
+  readonly map: ReplicaMap;
+
+  /** Uniform in [0, 1). The same numbers and inputs give the same effects. */
+  readonly prng: () => number;
+
+  /** The generation of this process. */
+  readonly generation: number;
+
+  /** The member table of the membership layer; default: what replication knows by itself. */
+  readonly members?: () => readonly OutgoingMember[];
+
+  /** Whether there are seeds to call, or members remembered; see `handleSeeds`. Default `false`. */
+  readonly hasSeeds?: boolean;
+}
+
+/** What the membership layer says of a member; `MemberView` of `@dnd/gossip` is one. */
+export interface MemberNews {
+  readonly id: string;
+  readonly state: Member["state"];
+  readonly generation: number;
+  readonly stalled?: boolean;
+  readonly ready?: boolean;
+  readonly seen?: number;
+  readonly departed?: number;
+}
+
+/** Where a replica stands: for `/cluster`, readiness checks and metrics. */
+export interface ReplicationStatus {
+  /** Rule 12, and the clock is right. */
+  readonly ready: boolean;
+  readonly alone: boolean;
+  readonly skewed: boolean;
+  /** Own clock minus the median of all, in milliseconds. */
+  readonly aheadMs: number;
+  readonly seen: number;
+  readonly watermark: number;
+  readonly horizon: number;
+  /** The member that holds the horizon back, and since when, if it is behind (rule 10). */
+  readonly heldBackBy: { readonly member: string; readonly since: number } | undefined;
+  /** Sessions under way. */
+  readonly exchanges: readonly SessionView[];
+  /** Entries refused for their stamps, by the node that made them (rule 8). */
+  readonly skewedNodes: Readonly<Record<string, number>>;
+}
+
+/**
+ * Keeps one map equal to those of the other members. Pure: inputs are method calls, each with `now` (wall
+ * clock, milliseconds since 1970); what should happen comes back as effects, in order.
+ *
+ * @example
+ * ```ts
+ * import { VersionedMap } from "@dnd/store";
+ * import { Replicator } from "@dnd/replication";
+ *
+ * const now = 1_800_000_000_000;
+ * const map = new VersionedMap({ node: "0123456789abcdef0123456789abcdef" });
+ * const replicator = new Replicator({ map, prng: () => 0.5, generation: 1 });
+ * replicator.start(now);
+ * replicator.handleMember({ id: "f".repeat(32), state: "alive", generation: 1 }, now);
+ * const entry = map.put("user1", new TextEncoder().encode("Jack"), { now });
+ * const effects = [...replicator.handleWrite([entry], now), ...replicator.flush(now)];
+ * effects.some((effect) => effect.type === "rumor"); // true
+ * ```
+ */
+export class Replicator {
+  readonly metrics: ReplicationMetrics = createMetrics();
+  readonly #context: Context;
+  readonly #peers = new Map<string, Peer>();
+  readonly #rumors: Rumors;
+  readonly #promises: Promises;
+  readonly #readiness: Readiness;
+  readonly #exchanges: Exchanges;
+  readonly #wiring: ExchangeWiring;
+  readonly #pushes: Pushes;
+  readonly #receipts: Receipts;
+  readonly #differences: DifferenceDetector;
+  readonly #completeAt = new Map<string, number>();
+  readonly #hasSeeds: boolean;
+  #effects: ReplicationEffect[] = [];
+  #callbacks: ((now: number) => void)[] = [];
+  readonly #marks = new Map<number, ((now: number) => void)[]>();
+  #mark = 0;
+  #stream = 0;
+  #failed = false;
+  #leaving: Set<string> | undefined;
+  #disagreedAt = -Infinity;
+
+  constructor(dependencies: ReplicatorDependencies, options: ReplicationOptions = {}) {
+    const { map, prng } = dependencies;
+    const resolved = resolveReplicationOptions(options);
+    this.#hasSeeds = dependencies.hasSeeds ?? false;
+    this.#context = {
+      map,
+      prng,
+      options: resolved,
+      table: new MemberTable(map.node),
+      time: new TrustedTime(resolved),
+      metrics: this.metrics,
+      peers: this.#peers,
+      generation: dependencies.generation,
+      delayMs: 0,
+      emit: (effect) => this.#effects.push(effect),
+      onCommitted: (callback) => this.#callbacks.push(callback),
+    };
+    const context = this.#context;
+    const nextStream = (): number => (this.#stream += 1);
+    this.#rumors = new Rumors(context, (entry, to, now) => {
+      for (const peer of to) this.#pushes.push(peer, entry, { now });
+    });
+    this.#promises = new Promises(context);
+    this.#readiness = new Readiness(context, this.#promises);
+    this.#pushes = new Pushes(context, this.#rumors, {
+      isReady: () => this.#readiness.ready,
+      nextStream,
+    });
+    this.#receipts = new Receipts(context, this.#pushes);
+    this.#wiring = new ExchangeWiring(context, {
+      rumors: this.#rumors,
+      promises: this.#promises,
+      readiness: this.#readiness,
+      members: dependencies.members ?? (() => []),
+      onComplete: (session, result, now) => {
+        this.#completeAt.set(session.peer, session.startedAt);
+        this.#handleLeft(session, result.peerReady, now);
+      },
+    });
+    this.#exchanges = new Exchanges(context, this.#wiring, nextStream);
+    this.#wiring.exchanges = this.#exchanges;
+    this.#differences = new DifferenceDetector({ self: map.node, prng });
+  }
+
+  // ------------------------------------------------------------------------------------- inputs
+
+  /** Begins: reads what was promised before, and the clocks of this process's timers. Once. */
+  start(now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      const { table, generation, options } = this.#context;
+      this.#promises.load();
+      table.reenter(generation);
+      this.#promises.persist(now);
+      this.#readiness.start(this.#hasSeeds, now);
+      this.#readiness.handleSeeds(this.#hasSeeds, now);
+      this.#schedulePeriodic();
+      this.#emitTick(options.promiseIntervalMs);
+    });
+  }
+
+  /** Local writes: they are told to the others at the next `flush`. */
+  handleWrite(entries: readonly Entry[], now: number): ReplicationEffect[] {
+    return this.#do(() => this.#rumors.tell(entries, now));
+  }
+
+  /** Sends what waits in the outbox: at the end of each turn of the event loop in which there was a write. */
+  flush(now: number): ReplicationEffect[] {
+    return this.#do(() => this.#rumors.flush(now));
+  }
+
+  /** A rumor came. */
+  handleUpdate(from: string, update: IncomingUpdate, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      try {
+        this.#rumors.handleUpdate(from, update, now);
+        this.#rumors.flush(now);
+      } catch (error) {
+        if (!(error instanceof ExchangeError)) throw error;
+        this.metrics.rumorsRefused += update.entries.length;
+        if (error.code !== "misbehaved") return;
+        this.metrics.misbehaved += 1;
+        notify(this.#context, { type: "misbehaved", peer: from, detail: error.message });
+      }
+    });
+  }
+
+  /** The numbers of a ping or an ack of a member came (rule 11). */
+  handleSummary(
+    from: string,
+    summary: Omit<Summary, "extra">,
+    options: { readonly now: number; readonly wall?: number; readonly rttMs?: number },
+  ): ReplicationEffect[] {
+    const { now, wall, rttMs } = options;
+    return this.#do(() => {
+      const { time, table, map } = this.#context;
+      if (from === map.node) return;
+      if (wall !== undefined) {
+        time.observe(from, { wall, now, ...(rttMs === undefined ? {} : { rttMs }) });
+      }
+      this.#checkClock(now);
+      this.#readiness.handleContact(now);
+      const ready = (summary.flags & SUMMARY_READY) !== 0;
+      const peer = this.#peers.get(from);
+      if (peer !== undefined) {
+        peer.ready = ready;
+        peer.stalled = (summary.flags & SUMMARY_STALLED) !== 0;
+      }
+      table.merge(from, {
+        state: "in",
+        generation: summary.generation,
+        departed: 0,
+        seen: summary.seen,
+        ready,
+      });
+      if (!table.isIn(from)) return;
+      this.#compare(from, summary, ready, now);
+    });
+  }
+
+  /** The membership layer says something new of a member. Also once for each at the start. */
+  handleMember(news: MemberNews, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      const { table, map, time } = this.#context;
+      const { id, state, generation, seen = 0, departed = 0 } = news;
+      if (id === map.node) {
+        this.#wiring.handleOwnRecord({ state, generation }, { peer: "", mutual: false, now });
+        return;
+      }
+      const place = placeOf(state);
+      if (table.merge(id, { state: place, generation, departed, seen, ready: news.ready })) {
+        this.#promises.touch();
+      }
+      let peer = this.#peers.get(id);
+      if (peer === undefined) {
+        peer = { id, state, stalled: false, ready: false };
+        this.#peers.set(id, peer);
+      }
+      const was = isReachable(peer);
+      peer.state = state;
+      peer.stalled = news.stalled ?? peer.stalled;
+      peer.ready = table.records.get(id)?.ready ?? false;
+      if (place === "forgotten") this.metrics.forgottenMembers += 1;
+      if (!isReachable(peer)) {
+        time.forget(id);
+        this.#differences.reset(id);
+        if (place !== "in") this.#exchanges.forget(id);
+      } else if (!was || !this.#promises.ready) {
+        this.#readiness.handleContact(now);
+        this.#greet(peer, now);
+      }
+      this.#readiness.handleTimer(now);
+    });
+  }
+
+  /** A member fell out of the membership layer's bounded list; it counts as forgotten now. */
+  handleMemberRemoved(id: string, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      const { table, map } = this.#context;
+      const record = table.records.get(id);
+      this.#peers.delete(id);
+      this.#exchanges.forget(id);
+      if (record === undefined || record.state !== "in") return;
+      const departed = map.clock({ now });
+      table.merge(id, { ...record, state: "forgotten", departed });
+      this.#promises.touch();
+    });
+  }
+
+  /** `open-stream`: it is open. */
+  handleStreamOpened(stream: number, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      this.#exchanges.sessions.get(stream)?.start(now);
+      this.#pushes.handleOpened(stream);
+    });
+  }
+
+  /** A stream ended, or could not be opened. */
+  handleStreamClosed(stream: number, now: number, reason = "closed"): ReplicationEffect[] {
+    return this.#do(() => {
+      this.#exchanges.sessions.get(stream)?.handleClosed(now, reason);
+      this.#pushes.handleClosed(stream, now);
+    });
+  }
+
+  /** A peer opened a stream. Its number is for the calls that follow. */
+  acceptStream(
+    peer: string,
+    purpose: StreamPurpose,
+    now: number,
+  ): { readonly stream: number; readonly effects: ReplicationEffect[] } {
+    const stream = (this.#stream += 1);
+    const effects = this.#do(() => {
+      this.#readiness.handleContact(now);
+      if (purpose === "exchange") this.#exchanges.accept(peer, stream, now);
+      else this.#pushes.accept(peer, stream);
+    });
+    return { stream, effects };
+  }
+
+  /** A frame came on a stream. */
+  handleFrame(stream: number, frame: PeerFrame, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      const session = this.#exchanges.sessions.get(stream);
+      if (session !== undefined) session.handleFrame(frame, now);
+      else if (this.#pushes.has(stream)) this.#pushes.handleFrame(stream, frame, now);
+      this.#rumors.flush(now);
+    });
+  }
+
+  /** A frame of ours has been taken by its stream. */
+  handleSent(stream: number, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      this.#exchanges.sessions.get(stream)?.handleSent(now);
+      this.#pushes.handleSent(stream);
+    });
+  }
+
+  /** A `schedule` effect is due. Unknown and late tokens do nothing. */
+  handleTimer(token: string, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      const [name, id] = token.split(":");
+      if (name === "flush") this.#rumors.handleFlushTimer(now);
+      else if (name === "waiting") this.#rumors.handleWaitingTimer(now);
+      else if (name === "exchange") this.#exchanges.handleTimer(now);
+      else if (name === "session") this.#exchanges.sessions.get(Number(id))?.handleTimer(now);
+      else if (name === "promises") this.#promises.handleTimer(now);
+      else if (name === "reap") this.#promises.handleReapTimer();
+      else if (name === "ready") this.#readiness.handleTimer(now);
+      else if (name === "receipt") this.#receipts.handleTimer(Number(id), now);
+      else if (name === "explain") this.#receipts.handleExplainTimer(Number(id));
+      else if (name === "periodic") this.#handlePeriodic(now);
+      else if (name === "tick") this.#handleTick(now);
+      else if (name === "leave" && this.#leaving !== undefined) {
+        this.#leaveFailed("no exchange with a ready member was complete in time");
+      }
+    });
+  }
+
+  /** Everything up to this mark is durable. */
+  handleCommitted(mark: number, now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      for (const [held, callbacks] of [...this.#marks]) {
+        if (held > mark) break;
+        this.#marks.delete(held);
+        for (const callback of callbacks) callback(now);
+      }
+    });
+  }
+
+  /** The storage failed for good: nothing is merged, confirmed or promised any more (rule 17). */
+  handleStorageFailed(now: number): ReplicationEffect[] {
+    const effects = this.#do(() => {
+      for (const session of [...this.#exchanges.sessions.values()]) {
+        this.#context.emit({ type: "close-stream", stream: session.stream, error: "storage" });
+        session.handleClosed(now, "storage");
+      }
+    });
+    this.#failed = true;
+    return effects;
+  }
+
+  /** How late the event loop is: exchanges slow down, never below a floor (rule 11). */
+  handleDelay(delayMs: number): void {
+    this.#context.delayMs = delayMs;
+  }
+
+  /** Whether there is somebody to call: seeds other than this node, or remembered members. */
+  handleSeeds(hasSeeds: boolean, now: number): ReplicationEffect[] {
+    return this.#do(() => this.#readiness.handleSeeds(hasSeeds, now));
+  }
+
+  // ---------------------------------------------------------------------------------- questions
+
+  /** The numbers that go into pings and acks (rule 11). `stalled` is the membership worker's to say. */
+  summary(now: number): OutgoingSummary {
+    const { map, table, generation } = this.#context;
+    const clock = this.#failed ? 0 : map.clock({ now }); // before the digest: see Summary.clock
+    return {
+      clock,
+      generation,
+      counter: map.counter,
+      digest: map.digest(),
+      algorithm: ALGORITHM,
+      scope: new Uint8Array(0),
+      horizon: map.horizon,
+      flags:
+        (this.#readiness.ready ? SUMMARY_READY : 0) | (this.#hasUntold() ? SUMMARY_DROPPED : 0),
+      seen: table.announcedSeen,
+    };
+  }
+
+  /** Where this replica stands. */
+  status(): ReplicationStatus {
+    const { map, table, time } = this.#context;
+    const { stamp } = table.watermark();
+    return {
+      ready: this.#readiness.ready,
+      alone: this.#promises.alone,
+      skewed: this.#readiness.skewed,
+      aheadMs: time.aheadMs(),
+      seen: table.announcedSeen,
+      watermark: stamp,
+      horizon: map.horizon,
+      heldBackBy: this.#promises.heldBack,
+      exchanges: [...this.#exchanges.sessions.values()],
+      skewedNodes: Object.fromEntries(this.#rumors.skewedNodes),
+    };
+  }
+
+  /** Whether this node is ready (rule 12). */
+  get ready(): boolean {
+    return this.#readiness.ready;
+  }
+
+  /** Whether a member is known and in (rule 1). */
+  knows(id: string): boolean {
+    return this.#context.table.isIn(id);
+  }
+
+  /** This node's generation as replication speaks it. */
+  get generation(): number {
+    return this.#context.generation;
+  }
+
+  /** `seen` of this node, durable: goes into its member record (rule 1). */
+  get seen(): number {
+    return this.#context.table.announcedSeen;
+  }
+
+  /** Trusted time in milliseconds since 1970 (rule 8). */
+  trustedNow(now: number): number {
+    return this.#context.time.trusted(now);
+  }
+
+  /** A stamp for a departure: of this node, or of a member that is forgotten here (rules 1 to 3). */
+  departureStamp(now: number): number {
+    return this.#context.map.clock({ now });
+  }
+
+  /** Rule 18: `n` = ready members that did not leave and are not forgotten, dead ones and this node included. */
+  writeTargets(): number {
+    let n = this.#readiness.ready ? 1 : 0;
+    for (const [id, record] of this.#context.table.records) {
+      if (id !== this.#context.map.node && record.state === "in" && record.ready) n += 1;
+    }
+    return n;
+  }
+
+  /**
+   * Follows a write until enough members hold it durably (rule 18); the answer is a `receipt` event.
+   *
+   * @returns the number of the receipt, and the effects
+   * @throws RangeError if too many receipts are open
+   */
+  follow(
+    entry: Entry,
+    options: FollowOptions,
+    now: number,
+  ): { readonly receipt: number; readonly effects: ReplicationEffect[] } {
+    let receipt = 0;
+    const effects = this.#do(() => {
+      receipt = this.#receipts.follow(entry, options, now);
+    });
+    return { receipt, effects };
+  }
+
+  /** Asks all members what they hold of a key; the answer is an `explained` event. */
+  explain(
+    key: string,
+    now: number,
+  ): { readonly request: number; readonly effects: ReplicationEffect[] } {
+    let request = 0;
+    const effects = this.#do(() => {
+      request = this.#receipts.explain(key, now);
+    });
+    return { request, effects };
+  }
+
+  /**
+   * Rule 2: one full exchange with a ready member, before this node leaves. Take no writes meanwhile. The
+   * answer is an event `left` with the departure stamp, or `leave-failed`.
+   */
+  leave(now: number): ReplicationEffect[] {
+    return this.#do(() => {
+      if (this.#context.table.others().length === 0) {
+        this.#left(now);
+        return;
+      }
+      this.#leaving = new Set();
+      for (const peer of this.#peers.values()) {
+        if (!isReachable(peer) || !peer.ready) continue;
+        this.#leaving.add(peer.id);
+        this.#exchanges.request(peer.id, "leave", now);
+      }
+      if (this.#leaving.size === 0) this.#leaveFailed("no ready member can be reached");
+      const delayMs = this.#context.options.sessionMs;
+      this.#context.emit({ type: "schedule", token: "leave", delayMs });
+    });
+  }
+
+  // ------------------------------------------------------------------------------------- inside
+
+  #do(action: () => void): ReplicationEffect[] {
+    if (this.#failed) return [];
+    action();
+    if (this.#callbacks.length > 0) {
+      this.#mark += 1;
+      this.#marks.set(this.#mark, this.#callbacks);
+      this.#callbacks = [];
+      this.#effects.push({ type: "commit", mark: this.#mark });
+    }
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #compare(from: string, summary: Omit<Summary, "extra">, ready: boolean, now: number): void {
+    const { map, table } = this.#context;
+    const peer = this.#peers.get(from);
+    const stalled = (summary.flags & SUMMARY_STALLED) !== 0;
+    const ownReady = this.#readiness.ready;
+    const alike = summary.algorithm === ALGORITHM && summary.scope.length === 0;
+    if (alike && ready && ownReady && summary.horizon > map.horizon) {
+      // Proven by a ready member, and we have seen everything up to it: no exchange needed.
+      if (table.announcedSeen >= summary.horizon) this.#promises.adoptHorizon(summary.horizon);
+    }
+    let result: Comparison = "incomparable";
+    if (alike && summary.horizon === map.horizon) {
+      result = equalBytes(summary.digest, map.digest()) ? "equal" : "different";
+    } else if (alike && ready && summary.horizon > map.horizon) {
+      result = "different"; // we missed reaped deletes: only an exchange helps (rule 1)
+    }
+    if (result === "equal") {
+      this.metrics.digestsEqual += 1;
+      table.complete(from, { clock: summary.clock, seen: summary.seen, cutoff: Infinity });
+      this.#completeAt.set(from, now);
+      this.#readiness.handleComplete(from, ready, now);
+      this.#promises.touch();
+      this.#differences.observe(from, result, now);
+      return;
+    }
+    if (peer === undefined || !isReachable(peer)) return;
+    if (!ownReady || !ready) {
+      this.#greet(peer, now);
+      return;
+    }
+    if (result === "different") this.metrics.digestsDifferent += 1;
+    const urgent = (summary.flags & SUMMARY_DROPPED) !== 0 && result === "different";
+    if (urgent && !this.#exchanges.isWanted(from)) {
+      this.#exchanges.request(from, "dropped", now, this.#context.prng() * 50);
+    }
+    const delay = this.#differences.observe(from, stalled ? "incomparable" : result, now);
+    if (delay !== undefined && !this.#exchanges.isWanted(from)) {
+      this.#exchanges.request(from, "difference", now, delay);
+    }
+  }
+
+  /** A member came into reach. A node that is not ready exchanges with it at once (rule 12). */
+  #greet(peer: Peer, now: number): void {
+    if (this.#promises.ready || this.#exchanges.isWanted(peer.id)) return;
+    // Of two that are not ready the smaller id opens.
+    if (!peer.ready && peer.id < this.#context.map.node) return;
+    const busy = [...this.#exchanges.sessions.values()].some(
+      (session) => session.role === "opener" && session.reason === "join",
+    );
+    if (!busy) this.#exchanges.request(peer.id, "join", now);
+  }
+
+  /** Whether some reachable member may lack what was dropped from the outbox (rule 11). */
+  #hasUntold(): boolean {
+    const { droppedAt } = this.#rumors;
+    if (droppedAt === 0) return false;
+    for (const peer of this.#peers.values()) {
+      if (isReachable(peer) && (this.#completeAt.get(peer.id) ?? 0) <= droppedAt) return true;
+    }
+    return false;
+  }
+
+  #checkClock(now: number): void {
+    const { time, map, options } = this.#context;
+    const { skewed } = time;
+    if (skewed !== this.#readiness.skewed) {
+      this.#readiness.setSkewed(skewed);
+      notify(this.#context, { type: "skewed", skewed, offsetMs: time.aheadMs() });
+    }
+    const disagreement = time.disagreement();
+    if (disagreement !== undefined && now - this.#disagreedAt > 60_000) {
+      this.#disagreedAt = now;
+      notify(this.#context, { type: "clock-disagreement", ...disagreement });
+    }
+    if (skewed || Math.abs(time.aheadMs()) > options.maxDriftMs) return;
+    if (!time.confirmed) return;
+    const trustedNow = time.trusted(now);
+    if (map.clock({ now }) <= stampOf(trustedNow + options.maxDriftMs)) return;
+    const entries = map.restamp({ now, trustedNow });
+    this.metrics.restamped += entries.length;
+    notify(this.#context, { type: "restamped", entries: entries.length });
+    this.#rumors.tell(entries, now);
+  }
+
+  #handlePeriodic(now: number): void {
+    this.#schedulePeriodic();
+    const ready = [...this.#peers.values()].filter((peer) => isReachable(peer) && peer.ready);
+    const chosen = ready[Math.floor(this.#context.prng() * ready.length)];
+    if (chosen !== undefined && !this.#exchanges.isWanted(chosen.id)) {
+      this.#exchanges.request(chosen.id, "periodic", now);
+    }
+  }
+
+  #schedulePeriodic(): void {
+    const delayMs = this.#context.options.periodicMs * (0.5 + this.#context.prng());
+    this.#context.emit({ type: "schedule", token: "periodic", delayMs });
+  }
+
+  /** Keeps `seen` of a quiet node and its horizon going. */
+  #handleTick(now: number): void {
+    this.#promises.persist(now);
+    this.#emitTick(
+      Math.max(this.#context.options.promiseIntervalMs, this.#context.options.horizonStepMs / 2),
+    );
+    for (const peer of this.#peers.values()) if (isReachable(peer)) this.#greet(peer, now);
+  }
+
+  #emitTick(delayMs: number): void {
+    this.#context.emit({ type: "schedule", token: "tick", delayMs });
+  }
+
+  #handleLeft(session: SessionView, peerReady: boolean, now: number): void {
+    if (session.reason !== "leave" || session.role !== "opener" || this.#leaving === undefined)
+      return;
+    if (peerReady) this.#left(now);
+  }
+
+  #left(now: number): void {
+    this.#leaving = undefined;
+    this.#promises.setReady(false, false, now); // who comes back after leaving enters anew
+    notify(this.#context, { type: "left", departed: this.#context.map.clock({ now }) });
+  }
+
+  #leaveFailed(detail: string): void {
+    this.#leaving = undefined;
+    notify(this.#context, { type: "leave-failed", detail });
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (const [i, byte] of a.entries()) if (byte !== b[i]) return false;
+  return true;
+}
