@@ -1,8 +1,11 @@
 // The first TypeScript example of a package's README, for the tools and tests that run it.
 //
 //     node tools/readme_example.mjs packages/store        compiles it against the built workspace, runs it
+//     node tools/readme_example.mjs packages/store --docs    the same for the examples of its doc comments
+//
+// With DND_URL set, http://127.0.0.1:6080 in an example means that node.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -19,6 +22,25 @@ const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
  */
 export function firstExample(markdown) {
   return /^```ts[^\n]*\n([\s\S]*?)^```\s*$/m.exec(markdown)?.[1];
+}
+
+/**
+ * The ```ts blocks of the doc comments of a package that import something: the others are fragments.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function docExamples(folder) {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => /^(?!dist|node_modules).*(?<!_test|\.d)\.ts$/.test(name))
+    .sort()
+    .flatMap((name) => [
+      ...readFileSync(join(folder, name), "utf8").matchAll(
+        /^ *\* ```ts[^\n]*\n([\s\S]*?)^ *\* ```\s*$/gm,
+      ),
+    ])
+    .map(([, block]) => String(block).replaceAll(/^ *\* ?/gm, ""))
+    .filter((block) => /^import /m.test(block));
 }
 
 /**
@@ -62,32 +84,54 @@ export function compile(folder) {
   return status === 0 ? "" : `${stdout}${stderr}`.trim() || `tsc ended with ${status}`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [folder] = process.argv.slice(2);
-  if (folder === undefined) throw new TypeError("Cannot run an example: name a package folder");
-  const example = firstExample(readFileSync(join(folder, "README.md"), "utf8"));
-  if (example === undefined) throw new Error(`${folder}/README.md has no \`\`\`ts example`);
-  // Inside the package, so that imports by its own name and of its dependencies resolve.
+/**
+ * Compiles examples inside the package, so that imports by its own name and of its dependencies resolve,
+ * and runs them one after the other.
+ *
+ * @param {string} folder
+ * @param {readonly string[]} examples
+ * @returns {number} exit code
+ */
+function runExamples(folder, examples) {
   const temp = mkdtempSync(join(resolve(folder), "dist", "readme-"));
   try {
+    const names = examples.map((_, i) => `example${i}`);
+    const url = process.env.DND_URL ?? "http://127.0.0.1:6080";
+    for (const [i, example] of examples.entries()) {
+      const text = `${example.replaceAll("http://127.0.0.1:6080", url)}\nexport {};\n`;
+      writeFileSync(join(temp, `${names[i]}.ts`), text);
+    }
     writeFileSync(join(temp, "package.json"), JSON.stringify({ type: "module" }));
-    writeFileSync(join(temp, "example.ts"), example);
-    const tsconfig = exampleTsconfig(["example.ts"]);
+    const tsconfig = exampleTsconfig(names.map((name) => `${name}.ts`));
     tsconfig.compilerOptions.skipLibCheck = true;
     writeFileSync(join(temp, "tsconfig.json"), JSON.stringify(tsconfig));
     const complaint = compile(temp);
     if (complaint !== "") {
       console.error(complaint);
-      process.exitCode = 1;
-    } else {
-      const { status } = spawnSync(process.execPath, [join(temp, "out/example.js")], {
+      return 1;
+    }
+    for (const [i, name] of names.entries()) {
+      const { status } = spawnSync(process.execPath, [join(temp, `out/${name}.js`)], {
         cwd: temp,
         stdio: ["ignore", "inherit", "inherit"],
         timeout: 60_000,
       });
-      process.exitCode = status ?? 1;
+      if (status === 0) continue;
+      console.error(`ended with ${status}:\n${examples[i]}`);
+      return 1;
     }
+    return 0;
   } finally {
     rmSync(temp, { recursive: true, force: true });
   }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder, docs] = process.argv.slice(2);
+  if (folder === undefined) throw new TypeError("Cannot run an example: name a package folder");
+  const readme = docs === "--docs" ? "" : readFileSync(join(folder, "README.md"), "utf8");
+  const first = firstExample(readme);
+  const examples = docs === "--docs" ? docExamples(folder) : first === undefined ? [] : [first];
+  if (examples.length === 0) throw new Error(`${folder} has no such example`);
+  process.exitCode = runExamples(folder, examples);
 }
