@@ -3,18 +3,67 @@
 // or `node:` import in a core fails the build.
 //
 //     node tools/build.mjs packages/store
+//
+// Several builds may start at once (three terminals with `nx run server:serve`), and nodes may be
+// running from `dist`. So there is one lock for the workspace, and a package whose inputs are the ones
+// it was built from is not touched at all. That is why nx does not cache this target: on a hit it
+// deletes `dist` and copies it back, under the feet of the nodes that run from it.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
-import { join, relative } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import process from "node:process";
 
-const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const require = createRequire(import.meta.url);
+const tsc = require.resolve("typescript/bin/tsc");
+const lock = resolve("node_modules/.cache/dnd/build.lock");
+const lockWaitMs = 300_000;
 
 /** @param {string[]} args */
 function run(args) {
   const { status } = spawnSync(process.execPath, [tsc, ...args], { stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+  return status ?? 1;
+}
+
+/** @param {string} folder @returns {string[]} all TypeScript files below it, sorted */
+function sources(folder) {
+  const found = [];
+  for (const item of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, item.name);
+    if (item.isDirectory()) {
+      if (item.name !== "dist" && item.name !== "node_modules") found.push(...sources(path));
+    } else if (item.name.endsWith(".ts") || /^(tsconfig.*|package)\.json$/.test(item.name)) {
+      found.push(path);
+    }
+  }
+  return found.sort();
+}
+
+/** @param {string} root @returns {string[]} the packages that it refers to */
+function references(root) {
+  const { references = [] } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"));
+  return references.map((/** @type {{ path: string }} */ r) => join(root, r.path));
+}
+
+/** A digest of everything that decides the output. @param {string} root @returns {string} */
+function inputs(root) {
+  const hash = createHash("sha256");
+  hash.update(require("typescript/package.json").version);
+  for (const path of ["tsconfig.base.json", "package-lock.json", "tools/pure_host.d.ts"]) {
+    hash.update(readFileSync(path));
+  }
+  for (const path of sources(root)) hash.update(`\0${path}\0`).update(readFileSync(path));
+  for (const path of references(root)) hash.update(inputs(path));
+  return hash.digest("hex");
 }
 
 /**
@@ -37,9 +86,63 @@ function prune(root, folder) {
   }
 }
 
+/** Whether whoever holds the lock is gone. */
+function abandoned() {
+  try {
+    process.kill(Number(readFileSync(lock, "utf8")), 0);
+    return Date.now() - statSync(lock).mtimeMs > lockWaitMs;
+  } catch (error) {
+    return error.code === "ESRCH";
+  }
+}
+
+function acquire() {
+  mkdirSync(join(lock, ".."), { recursive: true });
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (const start = Date.now(); ; Atomics.wait(clock, 0, 0, 50)) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      process.on("exit", () => rmSync(lock, { force: true }));
+      for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+      return;
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+      if (abandoned()) rmSync(lock, { force: true });
+      else if (Date.now() - start > lockWaitMs) {
+        console.error(`Cannot build: another build holds ${lock}`);
+        process.exit(1);
+      }
+    }
+  }
+}
+
+/** Where the inputs of the last whole build of a package are noted. @param {string} root */
+function stampOf(root) {
+  return join(lock, "..", `${basename(resolve(root))}.inputs`);
+}
+
+/** @param {string} root */
+function upToDate(root) {
+  const stamp = stampOf(root);
+  return (
+    existsSync(join(root, "dist", "tsconfig.tsbuildinfo")) &&
+    existsSync(stamp) &&
+    readFileSync(stamp, "utf8") === inputs(root)
+  );
+}
+
+let locked = false;
 for (const root of process.argv.slice(2)) {
+  if (upToDate(root)) continue;
+  if (!locked) acquire();
+  locked = true;
+  if (upToDate(root)) continue;
+  const stamp = stampOf(root);
+  rmSync(stamp, { force: true });
+  const now = inputs(root);
   if (existsSync(join(root, "dist"))) prune(root, join(root, "dist"));
-  run(["-b", root]);
   const pure = join(root, "tsconfig.pure.json");
-  if (existsSync(pure)) run(["-p", pure]);
+  const status = run(["-b", root]) || (existsSync(pure) ? run(["-p", pure]) : 0);
+  if (status !== 0) process.exit(status);
+  writeFileSync(stamp, now);
 }
