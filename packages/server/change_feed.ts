@@ -1,0 +1,180 @@
+import type { Change, Entry, VersionedMap } from "@dnd/store";
+
+/** A committed change of one key. */
+export interface FeedChange {
+  readonly type: "put" | "delete" | "expire";
+  readonly key: string;
+  readonly entry: Entry;
+  /** The map's counter behind this change. */
+  readonly counter: number;
+}
+
+/** Gets the changes of one commit, in order; must not throw. */
+export type FeedListener = (changes: readonly FeedChange[]) => void;
+
+/** Where a watch begins. */
+export interface FeedStart {
+  /** Changes above this counter follow. */
+  readonly counter: number;
+  /** Set when changes before may be missing: the reason. */
+  readonly reset?: string;
+}
+
+/** Changes that are handed out in one go. */
+const pageChanges = 500;
+
+/**
+ * The feed of committed changes (rule 9: nothing is told before it is durable). It holds no history of
+ * its own: the map's change index is the history, so a reader that comes back asks there.
+ *
+ * An id is `node.generation.counter`, because a counter means something only within its generation.
+ */
+export class ChangeFeed {
+  readonly #map: VersionedMap;
+  readonly #prefix: string;
+  readonly #onError: (error: unknown) => void;
+  readonly #listeners = new Set<FeedListener>();
+  #cursor = 0;
+  #pumping = false;
+  #closed = false;
+
+  /**
+   * @param map the entries
+   * @param options whose changes they are, and who hears that reading them failed
+   */
+  constructor(
+    map: VersionedMap,
+    options: {
+      readonly id: string;
+      readonly generation: number;
+      readonly onError: (error: unknown) => void;
+    },
+  ) {
+    this.#map = map;
+    this.#prefix = `${options.id}.${options.generation}.`;
+    this.#onError = options.onError;
+  }
+
+  /** The id of a change. */
+  idOf(counter: number): string {
+    return this.#prefix + String(counter);
+  }
+
+  /** Everything up to this counter has been handed to the listeners. */
+  get cursor(): number {
+    return this.#listeners.size === 0 ? this.#map.committedCounter : this.#cursor;
+  }
+
+  /** How many listen. */
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  /**
+   * Where to begin behind an id.
+   *
+   * @param after the id of a change; undefined: with the next change
+   */
+  startAfter(after: string | undefined): FeedStart {
+    const live = this.cursor;
+    if (after === undefined) return { counter: live };
+    const text = after.startsWith(this.#prefix) ? after.slice(this.#prefix.length) : "";
+    const counter = /^(?:0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : NaN;
+    if (!(counter <= this.#map.counter)) {
+      const reason = /^[a-z0-9]{1,32}\.[0-9]+\.[0-9]+$/.test(after)
+        ? "the id is of another node, or from before its last start"
+        : "the id is unknown";
+      return { counter: live, reset: reason };
+    }
+    const [first] = this.#map.changesSince(counter, { limit: 1 });
+    if (first?.type === "reset") {
+      return { counter: live, reset: "the change log does not reach back so far" };
+    }
+    return { counter };
+  }
+
+  /**
+   * Committed changes above a counter that the listeners have been given already; what is newer comes
+   * to the listeners.
+   *
+   * @returns the changes, how far they reach, and whether a gap was found (then list again)
+   */
+  page(counter: number): {
+    readonly changes: readonly FeedChange[];
+    readonly counter: number;
+    readonly gap: boolean;
+  } {
+    return this.#read(counter, this.cursor);
+  }
+
+  /** Hears of changes from {@link cursor} on. @returns ends it */
+  listen(listener: FeedListener): () => void {
+    if (this.#listeners.size === 0) this.#cursor = this.#map.committedCounter;
+    this.#listeners.add(listener);
+    this.poke();
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Something was written: tell the listeners once it is durable. */
+  poke(): void {
+    if (this.#pumping || this.#closed || this.#listeners.size === 0) return;
+    this.#pumping = true;
+    this.#pump().then(
+      () => (this.#pumping = false),
+      (error: unknown) => {
+        this.#pumping = false;
+        this.#onError(error);
+      },
+    );
+  }
+
+  /** Entries have expired: tell the listeners. */
+  expired(entries: readonly Entry[]): void {
+    if (this.#listeners.size === 0 || entries.length === 0) return;
+    this.#tell(
+      entries.map((entry) => ({ type: "expire", key: entry.key, entry, counter: this.#cursor })),
+    );
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.#closed = true;
+    this.#listeners.clear();
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#cursor < this.#map.counter && this.#listeners.size > 0 && !this.#closed) {
+      await this.#map.committed();
+      while (this.#cursor < this.#map.committedCounter && this.#listeners.size > 0) {
+        const { changes, counter } = this.#read(this.#cursor, this.#map.committedCounter);
+        this.#cursor = counter;
+        this.#tell(changes);
+      }
+    }
+  }
+
+  #read(after: number, upTo: number) {
+    const changes: FeedChange[] = [];
+    if (after >= upTo) return { changes, counter: after, gap: false };
+    const page: readonly Change[] = this.#map.changesSince(after, { limit: pageChanges });
+    let gap = false;
+    let counter = after;
+    for (const change of page) {
+      if (change.type === "reset") {
+        gap = true;
+        counter = Math.max(counter, Math.min(change.counter, upTo));
+        continue;
+      }
+      if (change.counter > upTo) return { changes, counter: upTo, gap };
+      changes.push(change);
+      counter = change.counter;
+    }
+    // A page that is not full is the end: counters behind it were taken over by later writes.
+    return { changes, counter: page.length < pageChanges ? upTo : counter, gap };
+  }
+
+  #tell(changes: readonly FeedChange[]): void {
+    if (changes.length === 0) return;
+    for (const listener of [...this.#listeners]) listener(changes);
+  }
+}

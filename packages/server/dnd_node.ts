@@ -1,0 +1,173 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type {
+  BackupResult,
+  CallOptions,
+  ClusterInfo,
+  ClusterMember,
+  Explanation,
+  Readiness,
+} from "@dnd/client";
+import { EmbeddedNode } from "./embedded_node.ts";
+import type { HttpService } from "./http/http_service.ts";
+import type { ClusterLink } from "./peer/cluster_link.ts";
+import type { RunningNode } from "./running_node.ts";
+import type { Tokens } from "./token_file.ts";
+import { withCall } from "./with_call.ts";
+
+/** How a node ended. */
+export interface NodeEnd {
+  /** `closed`: by `close()`; `left`: by `leave()`; `failed`: the storage has failed (rule 17). */
+  readonly reason: "closed" | "left" | "failed";
+  /** What has failed. */
+  readonly error?: Error;
+}
+
+/** What a {@link DndNode} is made of. */
+export interface DndNodeParts {
+  readonly core: RunningNode;
+  readonly link: ClusterLink;
+  /** HTTP, made when it is first needed. */
+  readonly http: () => Promise<HttpService>;
+  /** Closes everything in order. */
+  readonly close: (end: NodeEnd, graceMs: number) => Promise<void>;
+  /** Fulfilled when the node has ended. */
+  readonly ended: Promise<NodeEnd>;
+}
+
+/** A node in this process. Made by {@link createNode}. */
+export class DndNode extends EmbeddedNode {
+  /** Plain request listener: the REST API, to mount in one's own server before any body parser. */
+  readonly handler: RequestListener;
+  /** Fulfilled when the node has ended, with the reason. Never rejects. */
+  readonly ended: Promise<NodeEnd>;
+  protected readonly core: RunningNode;
+  readonly #parts: DndNodeParts;
+  #service: HttpService | undefined;
+
+  /** Made by {@link createNode}. */
+  constructor(parts: DndNodeParts) {
+    super();
+    this.#parts = parts;
+    this.core = parts.core;
+    this.ended = parts.ended;
+    this.handler = (request, response) => this.#handle(request, response);
+  }
+
+  /** Node id: 32 hex digits; kept in the data folder. */
+  get id(): string {
+    return this.core.id;
+  }
+
+  /** One up at each start with the same data folder. */
+  get generation(): number {
+    return this.core.generation;
+  }
+
+  /** Gossip address that the others call, `host:port`: what `seeds` of another node name. */
+  get address(): string {
+    return this.#parts.link.address;
+  }
+
+  /** Port of the HTTP API; undefined when none is open. */
+  get httpPort(): number | undefined {
+    return this.#service?.ports?.port;
+  }
+
+  /** Port of the HTTP API for browsers; undefined when it is off. */
+  get webPort(): number | undefined {
+    return this.#service?.ports?.webPort;
+  }
+
+  /** The members that this node knows, itself included. */
+  members(): readonly ClusterMember[] {
+    return this.#parts.link.members();
+  }
+
+  /** What `GET /cluster` says. */
+  async cluster(): Promise<ClusterInfo> {
+    return this.core.clusterInfo();
+  }
+
+  /** Whether the node is ready, and why not. */
+  async readiness(): Promise<Readiness> {
+    return this.core.readiness();
+  }
+
+  /** Who holds which version of a key, and why the winner won. */
+  explain(key: string, options: CallOptions = {}): Promise<Explanation> {
+    return withCall(options, () => this.core.explain(key, options));
+  }
+
+  /** Calls further peers, `host:port` each. */
+  join(peers: readonly string[]): Promise<void> {
+    return this.core.join(peers);
+  }
+
+  /**
+   * Leaves the cluster after one complete exchange with a ready member, and closes.
+   *
+   * @throws {DndError} `conflict` when no exchange was possible; the node goes on then (rule 2)
+   */
+  async leave(options: CallOptions = {}): Promise<void> {
+    await this.core.leave(options);
+    await this.#parts.close({ reason: "left" }, 1_000);
+  }
+
+  /** Forgets a dead member (rule 3). @throws {DndError} `conflict` when it is not dead */
+  forget(node: string): Promise<void> {
+    return this.core.forget(node);
+  }
+
+  /** Makes a consistent copy of the data in a folder, while serving. */
+  backup(folder: string): Promise<BackupResult> {
+    return this.core.backup(folder);
+  }
+
+  /** Resolves when the node holds a complete copy, or is alone by rule 12. */
+  override ready(options: CallOptions = {}): Promise<void> {
+    return withCall(options, () => this.#parts.link.whenReady());
+  }
+
+  /** The metrics as Prometheus text. */
+  async metrics(): Promise<string> {
+    return (await (await this.#http()).metrics()).text;
+  }
+
+  /** Takes new tokens and certificates for HTTP from now on. */
+  async reload(secrets: {
+    readonly tokens?: Tokens;
+    readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
+  }): Promise<void> {
+    (await this.#http()).reload(secrets);
+  }
+
+  /** Opens the HTTP ports that were asked for. Called by {@link createNode}. */
+  async listen(): Promise<void> {
+    await (await this.#http()).listen();
+  }
+
+  /**
+   * Stops: refuses new connections, finishes requests, ends watches, flushes, tells the others
+   * "stopped". It does not leave the cluster. Safe to call twice.
+   *
+   * @param options how long running requests may take, default 3,000 ms
+   */
+  override close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    return this.#parts.close({ reason: "closed" }, options.graceMs ?? 3_000);
+  }
+
+  async #http(): Promise<HttpService> {
+    return (this.#service ??= await this.#parts.http());
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#service !== undefined) {
+      this.#service.handler(request, response);
+      return;
+    }
+    this.#http().then(
+      (service) => service.handler(request, response),
+      () => response.destroy(),
+    );
+  }
+}

@@ -1,0 +1,59 @@
+import { versionToEtag } from "@dnd/client";
+import type { Entry } from "@dnd/store";
+import { base64, decode, timeText, unknownType } from "./entry_text.ts";
+import type { NodeCore } from "./node_core.ts";
+import { notReady } from "./node_error.ts";
+
+/** Entries that are read in one go. */
+const pageEntries = 100;
+
+/** One entry as a line of an export, without the line end. */
+export function exportLine(entry: Entry): string {
+  const text = decode(entry.value);
+  return JSON.stringify({
+    key: entry.key,
+    encoding: text === undefined ? "base64" : "utf8",
+    value: text ?? base64(entry.value),
+    contentType: entry.contentType ?? unknownType,
+    ...(entry.expiresAt === undefined ? {} : { expires: timeText(entry.expiresAt) }),
+    etag: versionToEtag(entry.version),
+  });
+}
+
+/**
+ * All live entries in key order, a chunk of lines at a time. The reader sets the pace: the next chunk
+ * is made when it is asked for. A key that changes meanwhile is seen before or after.
+ *
+ * @throws {DndError} `not-ready`, before the first chunk
+ */
+export function exportEntries(node: NodeCore, prefix: string): Iterable<string> {
+  if (!node.ready) throw notReady("export");
+  return chunks(node, prefix);
+}
+
+function* chunks(node: NodeCore, prefix: string): Generator<string, void, void> {
+  let after: string | undefined;
+  for (;;) {
+    const place = after === undefined ? {} : { after };
+    const page: Entry[] = node.map.entries({
+      ...place,
+      prefix,
+      limit: pageEntries,
+      now: node.now(),
+    });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    // A chunk a line when values are large, so that memory holds one of them at a time as text.
+    let chunk = "";
+    for (const entry of page) {
+      chunk += `${exportLine(entry)}\n`;
+      if (chunk.length >= 64 * 1024) {
+        yield chunk;
+        chunk = "";
+      }
+    }
+    if (chunk !== "") yield chunk;
+    if (page.length < pageEntries) return;
+    after = last.key;
+  }
+}

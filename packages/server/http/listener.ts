@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { admit } from "./admission.ts";
+import type { Answer } from "./answer.ts";
+import { createApp, keepExchange, serveRoute, type AppDependencies } from "./app.ts";
+import { Exchange } from "./exchange.ts";
+import { byPath } from "./routes.ts";
+import { problemAnswer, sendAnswer } from "./send_answer.ts";
+
+/** A request listener, and the same for requests that wait for `100 Continue`. */
+export interface Listener {
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly onCheckContinue: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** How a listener is made. */
+export interface ListenerOptions {
+  /**
+   * Whether `/kv/{key}` is answered without Koa and its router (default true). Both ways run the same
+   * checks and the same handler; the tests hold them to the same bytes.
+   */
+  readonly fastPath?: boolean;
+}
+
+/** Makes the listener of a node. */
+export function createListener(
+  dependencies: AppDependencies,
+  options: ListenerOptions = {},
+): Listener {
+  const { context, routes, isLoopback } = dependencies;
+  const koa = createApp(dependencies).callback();
+  const values = byPath(routes).find((paths) => paths.path === "/kv/{key}");
+
+  const answerValue = async (exchange: Exchange): Promise<void> => {
+    let answer: Answer;
+    try {
+      admit(exchange, isLoopback(exchange));
+      if (values === undefined) throw new Error("the value routes are missing");
+      answer = await serveRoute(exchange, values);
+    } catch (error) {
+      answer = problemAnswer(exchange, error);
+    }
+    await sendAnswer(exchange, answer);
+  };
+
+  const handle = (exchange: Exchange): void => {
+    const { request, response } = exchange;
+    // A client that goes away in the middle is no error of ours.
+    request.on("error", ignore);
+    response.on("error", ignore);
+    if (options.fastPath !== false && exchange.path.startsWith("/kv/")) {
+      answerValue(exchange).catch((error: unknown) => {
+        context.logger.error({ err: error }, "an answer could not be sent");
+        response.destroy();
+      });
+      return;
+    }
+    keepExchange(exchange);
+    koa(request, response).catch((error: unknown) => {
+      context.logger.error({ err: error }, "an answer could not be sent");
+      response.destroy();
+    });
+  };
+  return {
+    onRequest: (request, response) => handle(new Exchange(context, request, response)),
+    onCheckContinue: (request, response) => {
+      const exchange = new Exchange(context, request, response);
+      exchange.expectsContinue = true;
+      handle(exchange);
+    },
+  };
+}
+
+function ignore(): void {
+  // Listened for so that it is not thrown; the close of the connection tells the rest.
+}

@@ -1,0 +1,115 @@
+import { DndError } from "@dnd/client";
+import type { Answer } from "./answer.ts";
+import type { Exchange } from "./exchange.ts";
+import { retryAfterOf, toProblem } from "./problem.ts";
+
+/** The answer that an error becomes. */
+export function problemAnswer(exchange: Exchange, error: unknown): Answer {
+  const { method } = exchange;
+  const write = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
+  const problem = toProblem(error, write);
+  if (problem.code === "internal") {
+    exchange.context.logger.error(
+      { err: error, requestId: exchange.requestId, method, path: exchange.path },
+      "a request failed inside",
+    );
+  }
+  const headers: string[] = ["Content-Type", "application/problem+json"];
+  const retryAfter = retryAfterOf(error, problem.code);
+  if (retryAfter !== undefined) headers.push("Retry-After", String(retryAfter));
+  if (problem.status === 401) headers.push("WWW-Authenticate", 'Bearer realm="dnd"');
+  if (error instanceof MethodNotAllowed) headers.push("Allow", error.allow);
+  return { status: problem.status, headers, body: JSON.stringify(problem) };
+}
+
+/** The route is there, the method is not. */
+export class MethodNotAllowed extends DndError {
+  readonly allow: string;
+
+  /** @param allow the methods that are, for `Allow` */
+  constructor(method: string, path: string, allow: string) {
+    super("method-not-allowed", `Cannot ${method} ${path}: write one of ${allow}`, {
+      status: 405,
+      outcome: "not-applied",
+    });
+    this.allow = allow;
+  }
+}
+
+/** Sends an answer: the head in one piece, with what every answer carries. */
+export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> {
+  const { response, request, method } = exchange;
+  const { status, body } = answer;
+  if (response.destroyed || response.headersSent) return;
+  const headers = [
+    ...answer.headers,
+    "Dnd-Node",
+    exchange.context.node.id,
+    "X-Request-Id",
+    exchange.requestId,
+    ...exchange.extraHeaders,
+  ];
+  // The caller still waits for 100 Continue: the body will not come, so the connection is of no more use.
+  if (exchange.expectsContinue) headers.push("Connection", "close");
+  if (typeof body === "function") {
+    response.writeHead(status, headers);
+    finishLine(exchange, status);
+    if (method === "HEAD") {
+      response.end();
+      return;
+    }
+    try {
+      await body(response, exchange.signal);
+      response.end();
+    } catch (error) {
+      // The head is out: a broken connection is the only way to say that the rest is missing.
+      if (!exchange.signal.aborted) {
+        exchange.context.logger.error(
+          { err: error, requestId: exchange.requestId, path: exchange.path },
+          "an answer broke off",
+        );
+      }
+      response.destroy();
+    }
+    return;
+  }
+  if (status !== 204 && status !== 304) {
+    const length =
+      body === undefined ? 0 : typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    headers.push("Content-Length", String(length));
+  }
+  response.writeHead(status, headers);
+  if (method === "HEAD" || body === undefined) response.end();
+  else response.end(body);
+  if (!request.complete) discardBody(exchange);
+  finishLine(exchange, status);
+}
+
+/** Bytes and time for a body that nobody wants any more, so that the answer arrives before the end. */
+const discardBytes = 64 * 1024 * 1024;
+const discardMs = 30_000;
+
+function discardBody({ request }: Exchange): void {
+  let bytes = 0;
+  const timer = setTimeout(() => request.destroy(), discardMs);
+  timer.unref();
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > discardBytes) request.destroy();
+  });
+  request.once("close", () => clearTimeout(timer));
+  request.resume();
+}
+
+function finishLine(exchange: Exchange, status: number): void {
+  const { context, requestId, method, path } = exchange;
+  if (context.observer === undefined && !context.accessLog) return;
+  const elapsedMs = performance.now() - exchange.startedAt;
+  context.observer?.answered(exchange.route, method, status, elapsedMs);
+  if (context.accessLog) {
+    context.logger.info(
+      { requestId, method, path, status, elapsedMs: Math.round(elapsedMs * 1000) / 1000 },
+      "request",
+    );
+  }
+}

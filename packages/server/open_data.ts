@@ -1,0 +1,41 @@
+import { randomBytes } from "node:crypto";
+import type { Engine } from "@dnd/store";
+import type { ResolvedNodeOptions } from "./node_options.ts";
+
+/** Where a node keeps what it knows, and who it is. */
+export interface NodeData {
+  readonly id: string;
+  readonly generation: number;
+  /** Absent: in memory. */
+  readonly engine: Engine | undefined;
+  /** Nothing is there after a restart. */
+  readonly volatile: boolean;
+  /** Makes a copy of the data in a folder. */
+  readonly copy: ((folder: string) => Promise<void>) | undefined;
+  /** Raises the generation above this one, durably (rule 3). @returns the new one */
+  raiseGeneration(above: number): number;
+  /** Appends to the set-aside file; on disk when it returns (rule 1). @returns its path */
+  setAside(text: string): string | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens the data folder of a node, or makes an identity for one without a disk. */
+export async function openData(options: ResolvedNodeOptions): Promise<NodeData> {
+  if (options.dataDir !== undefined) {
+    const { openFolder } = await import("./open_folder.ts");
+    return openFolder(options.dataDir, options.cluster);
+  }
+  let generation = Date.now();
+  return {
+    id: randomBytes(16).toString("hex"),
+    get generation() {
+      return generation;
+    },
+    engine: undefined,
+    volatile: true,
+    copy: undefined,
+    raiseGeneration: (above) => (generation = Math.max(generation, above) + 1),
+    setAside: () => undefined,
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,42 @@
+import type { CallOptions, ClusterMember, Explanation } from "@dnd/client";
+import type { Entry } from "@dnd/store";
+import type { Followed, FollowOptions } from "../node_core.ts";
+
+/** How far the first copy is. */
+export interface CopyProgress {
+  readonly peer: string;
+  readonly keys: number;
+  readonly bytes: number;
+  readonly percent: number;
+}
+
+/** What a node knows of the others, and what it does with them. */
+export interface ClusterLink {
+  /** Gossip address told to the others, `host:port`. */
+  readonly address: string;
+  /** Gossip port. */
+  readonly port: number;
+  readonly ready: boolean;
+  readonly alone: boolean;
+  /** Why the node is not ready. */
+  reasons(): readonly string[];
+  readonly copy: CopyProgress | undefined;
+  /** Local writes are on their way to the others. */
+  written(entries: readonly Entry[]): void;
+  writeTargets(): number;
+  liveTargets(): number;
+  follow(entry: Entry, needed: number, options: FollowOptions): Promise<Followed>;
+  members(): readonly ClusterMember[];
+  explain(key: string, options: CallOptions): Promise<Explanation>;
+  join(peers: readonly string[]): Promise<void>;
+  leave(options: CallOptions): Promise<void>;
+  forget(node: string): Promise<void>;
+  /** Tells the others where HTTP is. */
+  setHttpAddress(address: string): void;
+  /** Resolves at the moment when the node is ready. */
+  whenReady(): Promise<void>;
+  /** Figures for the metrics, by name. */
+  figures(): Readonly<Record<string, number>>;
+  /** Says "stopped" to the others and closes the sockets. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,137 @@
+import { VersionedMap, type StorageError } from "@dnd/store";
+import { DndNode, type NodeEnd } from "./dnd_node.ts";
+import type { HttpService } from "./http/http_service.ts";
+import { checkExposure } from "./check_exposure.ts";
+import { silentLogger, type NodeLogger } from "./node_logger.ts";
+import {
+  defaultName,
+  resolveNodeOptions,
+  type NodeOptions,
+  type ResolvedNodeOptions,
+} from "./node_options.ts";
+import { openData, type NodeData } from "./open_data.ts";
+import type { ClusterLink } from "./peer/cluster_link.ts";
+import { RunningNode } from "./running_node.ts";
+
+/** What a link to the others is made of. */
+export interface LinkParts {
+  readonly options: ResolvedNodeOptions;
+  readonly data: NodeData;
+  readonly map: VersionedMap;
+  readonly logger: NodeLogger;
+  readonly name: string;
+  /** The map has changed by another member's write. */
+  readonly onChanged: () => void;
+}
+
+/** Seams for tests. */
+export interface StartHooks {
+  /** Makes the link to the others. Default: gossip and replication. */
+  readonly link?: (parts: LinkParts) => Promise<ClusterLink>;
+  /** Answer everything through Koa. */
+  readonly fastPath?: boolean;
+}
+
+/** {@link createNode} with its seams. */
+export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<DndNode> {
+  const options = resolveNodeOptions(given);
+  checkExposure(options);
+  const logger = options.logger ?? silentLogger;
+  const data = await openData(options);
+  const undo: (() => Promise<void>)[] = [() => data.close()];
+  try {
+    const map = new VersionedMap({
+      node: data.id,
+      maxDriftMs: options.maxDriftMs,
+      ...(data.engine === undefined ? {} : { engine: data.engine }),
+    });
+    undo.push(() => map.close());
+    const name = options.name ?? defaultName(options.port);
+    // The link is made first and tells of changes later.
+    const late: { core?: RunningNode } = {};
+    const onChanged = (): void => late.core?.changed();
+    const makeLink = hooks.link ?? (await import("./peer/peer_link.ts")).createPeerLink;
+    const link = await makeLink({ options, data, map, logger, name, onChanged });
+    undo.push(() => link.stop());
+
+    let end: Promise<void> | undefined;
+    let resolveEnded: (end: NodeEnd) => void = () => undefined;
+    const ended = new Promise<NodeEnd>((resolve) => (resolveEnded = resolve));
+    let service: Promise<HttpService> | undefined;
+    const close = (reason: NodeEnd, graceMs: number): Promise<void> =>
+      (end ??= closeNode(reason, graceMs));
+    const running = new RunningNode({
+      id: data.id,
+      generation: data.generation,
+      cluster: options.cluster,
+      name: options.name ?? defaultName(link.port),
+      map,
+      link,
+      logger,
+      maxValueBytes: options.maxValueBytes,
+      durability: options.durability,
+      copy: data.copy,
+      // Waiting writes get their answers first; nothing is promised any more (rule 17).
+      onStorageFailed: (error: StorageError) =>
+        void setTimeout(() => void close({ reason: "failed", error }, 500), 50),
+    });
+    late.core = running;
+    undo.push(async () => running.close());
+    const http = (): Promise<HttpService> =>
+      (service ??= import("./http/http_service.ts").then(
+        ({ HttpService: Service }) =>
+          new Service({
+            node: running,
+            link,
+            logger,
+            http: options.http,
+            address: options.address,
+            advertisedHost: options.advertise ?? link.address,
+            fastPath: hooks.fastPath,
+          }),
+      ));
+
+    async function closeNode(reason: NodeEnd, graceMs: number): Promise<void> {
+      running.beginClosing();
+      await settle(logger, "HTTP", async () => (await service)?.close(graceMs));
+      running.close();
+      await settle(logger, "gossip", () => link.stop());
+      await settle(logger, "the map", () => map.close());
+      await settle(logger, "the data folder", () => data.close());
+      resolveEnded(reason);
+    }
+
+    const node = new DndNode({ core: running, link, http, close, ended });
+    if (options.http !== undefined) {
+      undo.push(async () => (await service)?.close(0));
+      await node.listen();
+      if (node.httpPort !== undefined)
+        link.setHttpAddress(httpAddress(options, link, node.httpPort));
+    }
+    return node;
+  } catch (error) {
+    for (const step of undo.reverse()) await settle(logger, "a part of the node", step);
+    throw error;
+  }
+}
+
+/** The advertised host with the port of HTTP. */
+function httpAddress(options: ResolvedNodeOptions, link: ClusterLink, port: number): string {
+  const host = link.address.slice(0, link.address.lastIndexOf(":"));
+  const own = options.http?.address;
+  if (own === undefined || own === options.address) return `${host}:${port}`;
+  return own.includes(":") ? `[${own}]:${port}` : `${own}:${port}`;
+}
+
+/** Closing goes on whatever happens. */
+async function settle(
+  logger: NodeLogger,
+  what: string,
+  close: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await close();
+  } catch (error) {
+    logger.warn({ err: error }, `closing ${what} failed`);
+  }
+}

@@ -1,0 +1,155 @@
+import {
+  DndError,
+  versionToEtag,
+  type CallOptions,
+  type Receipt,
+  type Replication,
+  type WriteConcern,
+} from "@dnd/client";
+import type { Entry } from "@dnd/store";
+import type { Conditions } from "./conditions.ts";
+import type { NodeCore } from "./node_core.ts";
+import { invalidArgument, toNodeError } from "./node_error.ts";
+
+/** How long a write that waits for other members waits, unless told. */
+export const defaultFollowMs = 10_000;
+
+/** Longest time to live: a hundred years. */
+const maxTtlMs = 100 * 365 * 86_400_000;
+
+/** What every write takes. */
+export interface WriteOptions extends Conditions {
+  readonly w?: WriteConcern | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * How many members a concern means now (rule 18).
+ *
+ * @throws {DndError} `invalid-argument` when there are fewer
+ */
+export function neededBy(node: NodeCore, w: WriteConcern | undefined): number {
+  if (w === undefined || w === "one" || w === 1) return 1;
+  const members = Math.max(1, node.writeTargets());
+  if (w === "all") return members;
+  if (w === "quorum") return Math.floor(members / 2) + 1;
+  if (!Number.isSafeInteger(w) || w < 1) {
+    throw invalidArgument(
+      `Cannot wait for w=${String(w)}: write a number from 1, one, quorum or all`,
+    );
+  }
+  if (w > members) {
+    throw invalidArgument(
+      `Cannot wait for w=${w}: the cluster has ${members} ready member${members === 1 ? "" : "s"}`,
+    );
+  }
+  return w;
+}
+
+/** Checks a time to live in milliseconds. */
+export function checkTtl(ttlMs: number | undefined): void {
+  if (ttlMs === undefined) return;
+  if (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > maxTtlMs) {
+    throw invalidArgument(
+      `Cannot use the time to live ${ttlMs} ms: it must be a whole number from 1 to 100 years`,
+    );
+  }
+}
+
+/** Checks a wait in milliseconds. */
+export function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
+    throw invalidArgument(`Cannot wait for ${timeoutMs} ms: the time must be above 0`);
+  }
+}
+
+/** The id of the change that the map has just applied (rule 9). */
+export function eventId(node: NodeCore, counter: number = node.map.counter): string {
+  return `${node.id}.${node.generation}.${counter}`;
+}
+
+/** A write in the map, on its way to disk and to the others. */
+export interface Written {
+  readonly entry: Entry;
+  readonly needed: number;
+  readonly event: string;
+}
+
+/**
+ * Waits for what was asked for, and makes the receipt.
+ *
+ * @throws {DndError} `timeout` or `quorum-unavailable` with outcome `partial`; the write stays
+ */
+export async function finishWrite(
+  node: NodeCore,
+  { entry, needed, event }: Written,
+  options: WriteOptions,
+): Promise<Receipt> {
+  let reached: Replication = { acked: 1, needed, members: Math.max(1, node.writeTargets()) };
+  let superseded = false;
+  try {
+    if (needed > 1) {
+      // Disk and members at once: this node's own confirmation is among those that are waited for.
+      const [followed] = await Promise.all([
+        follow(node, { entry, needed, event }, options),
+        node.written([entry]),
+      ]);
+      reached = followed;
+      superseded = followed.superseded;
+    } else {
+      await node.written([entry]);
+      superseded = isSuperseded(node, entry);
+    }
+  } catch (error) {
+    throw toNodeError(error);
+  }
+  return {
+    ...reached,
+    version: entry.version,
+    etag: versionToEtag(entry.version),
+    superseded,
+    event,
+    replicated: async (count: WriteConcern, call: CallOptions = {}) => {
+      checkTimeout(call.timeoutMs);
+      const { acked, needed, members } = await follow(
+        node,
+        { entry, needed: neededBy(node, count), event },
+        { ...call, w: "explicit" },
+      );
+      return { acked, needed, members };
+    },
+  };
+}
+
+/** Whether this node holds a newer version by now. */
+export function isSuperseded(node: NodeCore, entry: Entry): boolean {
+  const held = node.map.peek(entry.key)?.version;
+  return (
+    held !== undefined && (held.time !== entry.version.time || held.node !== entry.version.node)
+  );
+}
+
+async function follow(
+  node: NodeCore,
+  { entry, needed }: Written,
+  options: Omit<WriteOptions, "w"> & { readonly w?: WriteConcern | "explicit" | undefined },
+) {
+  const timeoutMs = options.timeoutMs ?? defaultFollowMs;
+  const result = await node.follow(entry, needed, { timeoutMs, signal: options.signal });
+  if (result.ok) return result;
+  options.signal?.throwIfAborted();
+  // A caller of replicated() asked how far the write came by then: that is a timeout in any case.
+  const unavailable = options.w !== "explicit" && node.liveTargets() < needed;
+  throw new DndError(
+    unavailable ? "quorum-unavailable" : "timeout",
+    `The write is stored and will spread, but ${result.acked} of ${needed} members confirmed it in ${timeoutMs} ms`,
+    {
+      status: unavailable ? 503 : 504,
+      outcome: "partial",
+      acked: result.acked,
+      needed,
+      ...(unavailable ? { retryAfterMs: 1000 } : {}),
+    },
+  );
+}
