@@ -7,3 +7,6 @@ export * from "./swim_accusations.ts";
 export * from "./swim_machine.ts";
 export * from "./swim_options.ts";
 export * from "./swim_types.ts";
+export * from "./membership_error.ts";
+export * from "./swim.ts";
+export * from "./swim_transition.ts";

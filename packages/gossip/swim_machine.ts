@@ -1,4 +1,4 @@
-import type { Envelope, Member } from "./swim_wire.ts";
+import type { Envelope, Member } from "@dnd/protocol";
 import type { Effect, MemberView, Source, StreamProbeOutcome, SwimCounters } from "./swim_types.ts";
 import type { Accusation } from "./swim_accusations.ts";
 
@@ -80,4 +80,13 @@ export interface SwimMachine {
 
   /** 0 = healthy, 8 = worst. */
   readonly localHealth: number;
+
+  /** What the bounds are about: for metrics and checkers. */
+  sizes(): {
+    readonly members: number;
+    readonly ended: number;
+    readonly rumors: number;
+    readonly timers: number;
+    readonly waiting: number;
+  };
 }

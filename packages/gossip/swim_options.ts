@@ -1,4 +1,4 @@
-import type { Member } from "./swim_wire.ts";
+import { MAX_METADATA_BYTES, MAX_NAME_BYTES, type Member } from "@dnd/protocol";
 
 /**
  * Times and counts of the protocol. Every time is in milliseconds. See {@linkcode profiles} for the
@@ -172,3 +172,41 @@ export const profiles: Readonly<Record<ProfileName, SwimTiming>> = {
     maxDatagramBytes: 1200,
   },
 };
+
+/**
+ * Checks what a host passed.
+ *
+ * @throws {TypeError} if an id is not lower-case hex of its length, or the address is empty
+ * @throws {RangeError} if a number or length is outside its bounds
+ */
+export function checkOptions(options: SwimOptions): void {
+  checkHex("id", options.id, 32);
+  checkHex("bootId", options.bootId, 16);
+  if (options.address === "") throw new TypeError("Cannot start: the address is empty");
+  if (!Number.isSafeInteger(options.generation) || options.generation < 0) {
+    throw new RangeError(`Cannot start: ${options.generation} is no generation`);
+  }
+  const encoder = new TextEncoder();
+  checkLength("cluster name", encoder.encode(options.cluster ?? "").length, MAX_NAME_BYTES);
+  checkLength("name", encoder.encode(options.name ?? "").length, MAX_NAME_BYTES);
+  checkLength("metadata", options.metadata?.length ?? 0, MAX_METADATA_BYTES);
+  for (const [name, value] of Object.entries(options.timing ?? {})) {
+    if (!Number.isFinite(value) || value <= 0) {
+      throw new RangeError(`Cannot start: timing.${name} is ${value}, not above 0`);
+    }
+  }
+}
+
+function checkHex(name: string, value: string, digits: number): void {
+  if (value.length !== digits || !/^[0-9a-f]*$/.test(value)) {
+    throw new TypeError(
+      `Cannot start: ${name} must be ${digits} lower-case hex digits, not ${JSON.stringify(value)}`,
+    );
+  }
+}
+
+function checkLength(name: string, bytes: number, most: number): void {
+  if (bytes > most) {
+    throw new RangeError(`Cannot start: the ${name} has ${bytes} bytes, at most ${most}`);
+  }
+}

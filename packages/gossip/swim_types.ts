@@ -5,7 +5,7 @@
  * {@linkcode SwimDependencies.wall} and only ever shown or sent. Ids of nodes are 32 lower-case hex
  * digits, boot ids 16.
  */
-import type { Envelope, Member, MemberState, Summary } from "./swim_wire.ts";
+import type { Envelope, Member, MemberState, Summary } from "@dnd/protocol";
 
 /** Where a packet came from, as its header and its authentication say (RULES 13). */
 export interface Source {

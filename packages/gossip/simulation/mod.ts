@@ -24,3 +24,4 @@ export * from "./simulated_network.ts";
 export * from "./simulated_stream.ts";
 export * from "./trace.ts";
 export * from "./virtual_clock.ts";
+export * from "./swim_node.ts";

@@ -1,0 +1,239 @@
+/**
+ * The real `Swim` on a simulated host: every packet is encoded and decoded, as on the wire.
+ */
+import {
+  decode,
+  decodePacket,
+  DecodeError,
+  encode,
+  encodePacket,
+  type Frame,
+  type FrameBody,
+  type Init,
+  type Member,
+} from "@dnd/protocol";
+import { Swim } from "../swim.ts";
+import type { SwimOptions } from "../swim_options.ts";
+import type { Effect, Peer, StreamProbeOutcome, SwimEvent } from "../swim_types.ts";
+import type { Program, SimulatedHost } from "./simulated_host.ts";
+import type { SimulatedStream } from "./simulated_stream.ts";
+
+/** Options of {@linkcode SwimNode}: those of `Swim` but its identity, which the host's folder holds. */
+export interface SwimNodeOptions extends Partial<
+  Omit<SwimOptions, "id" | "generation" | "bootId" | "address">
+> {
+  /** Called for each event, after the node itself took note of it. */
+  readonly onEvent?: (event: SwimEvent, node: SwimNode) => void;
+}
+
+const exchangeTimeoutMs = 10_000;
+
+/** A program for `Simulation.addHost()`: `world.addHost((host) => new SwimNode(host, options))`. */
+export class SwimNode implements Program {
+  readonly host: SimulatedHost;
+  readonly swim: Swim;
+  readonly id: string;
+  readonly bootId: string;
+
+  /** Packets that could not be read, by the code of the error. */
+  readonly refused: Map<string, number> = new Map();
+
+  #cluster: string;
+  #maxDatagramBytes = 0;
+  #packets = 0;
+  #onEvent: ((event: SwimEvent, node: SwimNode) => void) | undefined;
+
+  constructor(host: SimulatedHost, options: SwimNodeOptions = {}) {
+    const { onEvent, ...swimOptions } = options;
+    const { folder, prng } = host;
+    const id = (folder.get("id") as string | undefined) ?? prng.hex(16);
+    const generation = ((folder.get("generation") as number | undefined) ?? 0) + 1;
+    folder.set("id", id);
+    folder.set("generation", generation);
+    this.host = host;
+    this.id = id;
+    this.bootId = prng.hex(8);
+    this.#cluster = options.cluster ?? "dnd";
+    this.#onEvent = onEvent;
+    this.swim = new Swim(
+      {
+        remembered: (folder.get("members") as Member[] | undefined) ?? [],
+        ...swimOptions,
+        id,
+        generation,
+        bootId: this.bootId,
+        address: host.address,
+      },
+      { prng: prng.random, wall: () => host.wall() },
+    );
+  }
+
+  /** Bytes of the largest packet this node sent. */
+  get largestPacketBytes(): number {
+    return this.#maxDatagramBytes;
+  }
+
+  start(): void {
+    this.perform(this.swim.start(this.host.now()));
+    this.#remember();
+  }
+
+  datagram(bytes: Uint8Array, address: string): void {
+    try {
+      const packet = decodePacket(bytes, {
+        cluster: this.#cluster,
+        id: this.id,
+        bootId: this.bootId,
+      });
+      const { bootId } = packet.header;
+      const from = { address, bootId, directed: packet.addressed };
+      this.perform(this.swim.handleMessage(packet.envelope, from, this.host.now()));
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
+    }
+  }
+
+  stream(stream: SimulatedStream): void {
+    stream.onFrame = (bytes) => {
+      const body = decode(bytes, "Frame").body;
+      if (body?.type === "probe") this.#answerProbe(stream, body.sequence, body.target);
+      else if (body?.type === "hello") this.#exchange(stream, body.id);
+    };
+  }
+
+  /** SIGTERM: says *stopped*, then ends. */
+  terminate(): void {
+    this.perform(this.swim.stop(this.host.now()));
+  }
+
+  /** Does what `Swim` wants. Call it with the effects of each of its methods. */
+  perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "send": {
+          const { to, envelope } = effect;
+          const packet = encodePacket(envelope, {
+            bootId: this.bootId,
+            counter: this.#packets++,
+            destination: to,
+          });
+          if (packet.length > this.#maxDatagramBytes) this.#maxDatagramBytes = packet.length;
+          this.host.send(to.address, packet);
+          break;
+        }
+        case "schedule": {
+          const { token, delayMs } = effect;
+          this.host.schedule(delayMs, () =>
+            this.perform(this.swim.handleTimer(token, this.host.now())),
+          );
+          break;
+        }
+        case "resolve":
+          this.perform(this.swim.handleResolved(effect.seed, [effect.seed], this.host.now()));
+          break;
+        case "exchange":
+          this.#open(effect.peer);
+          break;
+        case "probe-stream":
+          this.#probe(effect.peer, effect.token, effect.timeoutMs);
+          break;
+        case "notify":
+          this.#hear(effect.event);
+      }
+    }
+  }
+
+  #hear(event: SwimEvent): void {
+    this.#onEvent?.(event, this);
+    if (event.type === "ended") {
+      this.#remember();
+      this.host.kill();
+    } else if (event.type === "forgotten-self" || event.type === "exhausted") {
+      const generation = event.generation + 1;
+      this.host.folder.set("generation", generation);
+      this.host.schedule(0, () =>
+        this.perform(this.swim.raiseGeneration(generation, this.host.now())),
+      );
+    }
+  }
+
+  /** Writes the members to the folder each ten seconds, as a driver would on change. */
+  #remember(): void {
+    this.host.folder.set("members", this.swim.remembered());
+    if (this.host.state === "running") this.host.schedule(10_000, () => this.#remember());
+  }
+
+  #probe(peer: Peer, token: number, timeoutMs: number): void {
+    const stream = this.host.open(peer.address, "probe");
+    let open = true;
+    const done = (outcome: StreamProbeOutcome): void => {
+      if (!open) return;
+      open = false;
+      stream.close();
+      this.perform(this.swim.handleStreamProbe(token, outcome, this.host.now()));
+    };
+    stream.onOpen = () => {
+      stream.send(frame({ type: "probe", sequence: token, target: peer.id }));
+    };
+    stream.onFrame = (bytes) => {
+      const { body } = decode(bytes, "Frame");
+      if (body?.type === "probeAck" && body.target === peer.id) done("ok");
+    };
+    stream.onEnd = (end) => {
+      done(end === "refused" ? "refused" : "failed");
+    };
+    this.host.schedule(timeoutMs, () => done("failed"));
+  }
+
+  #answerProbe(stream: SimulatedStream, sequence: number, target: string): void {
+    if (target !== this.id) return stream.close();
+    stream.send(frame({ type: "probeAck", sequence, target }));
+  }
+
+  #open(peer: Peer): void {
+    const stream = this.host.open(peer.address, "members");
+    stream.onOpen = () => {
+      stream.send(this.#hello());
+      this.#sendPages(stream);
+    };
+    let from = peer.id;
+    stream.onFrame = (bytes) => {
+      const { body } = decode(bytes, "Frame");
+      if (body?.type === "hello") from = body.id;
+      if (body?.type !== "memberPage") return;
+      this.perform(this.swim.mergeMembers(body.members, { id: from }, this.host.now()));
+      if (body.last) stream.close();
+    };
+    this.host.schedule(exchangeTimeoutMs, () => stream.close());
+  }
+
+  /** The served side: takes the pages, then sends its own. */
+  #exchange(stream: SimulatedStream, id: string): void {
+    stream.onFrame = (bytes) => {
+      const { body } = decode(bytes, "Frame");
+      if (body?.type !== "memberPage") return;
+      this.perform(this.swim.mergeMembers(body.members, { id }, this.host.now()));
+      if (!body.last) return;
+      stream.send(this.#hello());
+      this.#sendPages(stream);
+    };
+  }
+
+  #hello(): Uint8Array {
+    const { id, bootId } = this;
+    return frame({ type: "hello", id, bootId, purpose: "members", cluster: this.#cluster });
+  }
+
+  #sendPages(stream: SimulatedStream): void {
+    const pages = this.swim.memberPages();
+    pages.forEach((members, i) => {
+      stream.send(frame({ type: "memberPage", members, last: i === pages.length - 1 }));
+    });
+  }
+}
+
+function frame(body: Init<FrameBody>): Uint8Array {
+  const message: Init<Frame> = { body };
+  return encode(message, "Frame");
+}

@@ -1,0 +1,539 @@
+/**
+ * SWIM with Lifeguard as a state machine: who is in the cluster, and who of them is alive.
+ *
+ * The idea. Each node probes one other in each period, in a shuffled order, so the load of a node does
+ * not depend on the size of the cluster. Who does not answer is probed through others, then over a
+ * stream, and only then accused; an accusation is a rumor that the accused may refute by raising its
+ * incarnation; what is not refuted in time becomes a death. All of this rides on the probes themselves.
+ *
+ * Nothing here opens a socket, sets a timer, reads a clock or draws a random number of its own: each
+ * input comes with `now`, and what should happen comes back as effects. So the same machine runs behind
+ * a UDP socket, in a worker thread, and a thousand times in one simulation.
+ *
+ * Which part is where: `swim_transition.ts` who wins, `swim_claims.ts` what is said, `swim_prober.ts`
+ * probes, `swim_accuser.ts` suspicion and death, `swim_spreader.ts` and `swim_rumors.ts` gossip,
+ * `swim_exchanger.ts` whole tables, `swim_caller.ts` seeds and the dead, `swim_caution.ts` own stalls.
+ *
+ * Further reading: Das, Gupta, Motivala, *SWIM* (DSN 2002); Dadgar, Phillips, Currey, *Lifeguard* (2017).
+ */
+import {
+  type Envelope,
+  type Member,
+  MEMBER_READY,
+  MEMBER_SKEWED,
+  MEMBER_STALLED,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_MIN,
+} from "@dnd/protocol";
+import { MembershipError } from "./membership_error.ts";
+import { Accuser } from "./swim_accuser.ts";
+import type { Accusation } from "./swim_accusations.ts";
+import { Caller } from "./swim_caller.ts";
+import { Caution } from "./swim_caution.ts";
+import { Claims } from "./swim_claims.ts";
+import { SwimContext } from "./swim_context.ts";
+import { Exchanger } from "./swim_exchanger.ts";
+import type { SwimMachine } from "./swim_machine.ts";
+import type { MemberRecord } from "./swim_members.ts";
+import { checkOptions, type SwimOptions } from "./swim_options.ts";
+import { Prober } from "./swim_prober.ts";
+import { baseBytes, memberBytes } from "./swim_size.ts";
+import { Spreader } from "./swim_spreader.ts";
+import { StreamProbes } from "./swim_stream_probes.ts";
+import { isDown, isUp } from "./swim_transition.ts";
+import type {
+  Effect,
+  MemberView,
+  Source,
+  StreamProbeOutcome,
+  SwimCounters,
+  SwimDependencies,
+} from "./swim_types.ts";
+
+const defaultPageBytes = 64 * 1024;
+const farewellRounds = 3;
+const farewellFanout = 16;
+
+/**
+ * See the head of this file and {@linkcode SwimMachine}.
+ *
+ * @example
+ * ```ts
+ * import { Swim } from "@dnd/gossip";
+ *
+ * const swim = new Swim(
+ *   {
+ *     id: "0123456789abcdef0123456789abcdef",
+ *     generation: 1,
+ *     bootId: "0123456789abcdef",
+ *     address: "10.0.0.1:5000",
+ *     seeds: ["10.0.0.2:5000"],
+ *   },
+ *   { prng: () => 0.5, wall: () => 1_800_000_000_000 },
+ * );
+ * const effects = swim.start(0); // schedule a probe, resolve the seed, ...
+ * ```
+ */
+export class Swim implements SwimMachine {
+  #context: SwimContext;
+  #caution: Caution;
+  #claims: Claims;
+  #streams: StreamProbes;
+  #accuser: Accuser;
+  #prober: Prober;
+  #exchanger: Exchanger;
+  #caller: Caller;
+  #maxUpdateBytes: number;
+
+  /**
+   * @throws {TypeError} if an id is not lower-case hex of its length, or the address is empty
+   * @throws {RangeError} if a number or length is outside its bounds
+   */
+  constructor(options: SwimOptions, dependencies: SwimDependencies) {
+    checkOptions(options);
+    const context = new SwimContext(options, dependencies);
+    this.#context = context;
+    this.#caution = new Caution(context);
+    this.#streams = new StreamProbes(context);
+    this.#exchanger = new Exchanger(context);
+    new Spreader(context).attach();
+    const parts = { caution: this.#caution, streams: this.#streams };
+    this.#accuser = new Accuser(context, parts, {
+      apply: (claim) => this.#claims.apply(claim, context.self.id, "own"),
+      heal: (record) => this.#exchanger.heal(record),
+      rumored: (record) => this.#prober.confirm(record),
+    });
+    this.#prober = new Prober(context, parts, {
+      accuse: (record, evidence) => this.#accuser.accuse(record, evidence),
+    });
+    this.#claims = new Claims(context, {
+      suspected: (record) => this.#accuser.suspected(record),
+      confirmed: (record, claim) => this.#accuser.confirmed(record, claim),
+      cleared: (record) => this.#accuser.cleared(record),
+      viewChanged: () => {
+        this.#exchanger.viewChanged();
+        this.#accuser.recompute();
+      },
+    });
+    this.#caller = new Caller(
+      context,
+      { prober: this.#prober, exchanger: this.#exchanger },
+      (record) => this.#forget(record, dependencies.summary?.().clock ?? 0),
+    );
+    this.#maxUpdateBytes =
+      context.timing.maxDatagramBytes - baseBytes(context.cluster, undefined) - 8;
+  }
+
+  /** {@inheritDoc SwimMachine.start} */
+  start(now: number): Effect[] {
+    return this.#run(now, () => {
+      if (this.#context.phase !== "new") return;
+      this.#context.self.changedAt = now;
+      for (const member of this.#context.options.remembered ?? []) {
+        if (member.id === this.#context.self.id) continue;
+        this.#claims.apply(settled(member), "", "remembered");
+      }
+      this.#context.phase = "running";
+      this.#prober.start();
+      this.#exchanger.start();
+      this.#caller.start();
+      this.#context.spread(this.#context.self.member);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.join} */
+  join(seeds: readonly string[], now: number): Effect[] {
+    return this.#run(now, () => {
+      if (this.#context.phase === "running") this.#caller.addSeeds(seeds);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.handleMessage} */
+  handleMessage(envelope: Envelope, from: Source, now: number): Effect[] {
+    return this.#run(now, () => {
+      const { phase } = this.#context;
+      if (phase !== "running" && phase !== "ending") return;
+      if (this.#isForUs(envelope, from)) this.#receive(envelope, from);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.handleTimer} */
+  handleTimer(token: number, now: number): Effect[] {
+    return this.#run(now, () =>
+      this.#context.fire(token, (lateMs) => {
+        if (lateMs > this.#caution.thresholdMs) this.#caution.late();
+      }),
+    );
+  }
+
+  /** {@inheritDoc SwimMachine.handleStreamProbe} */
+  handleStreamProbe(token: number, outcome: StreamProbeOutcome, now: number): Effect[] {
+    return this.#run(now, () => this.#streams.finish(token, outcome));
+  }
+
+  /** {@inheritDoc SwimMachine.handleResolved} */
+  handleResolved(seed: string, addresses: readonly string[], now: number): Effect[] {
+    return this.#run(now, () => this.#caller.handleResolved(seed, addresses));
+  }
+
+  /** {@inheritDoc SwimMachine.handleRefused} */
+  handleRefused(address: string, now: number): Effect[] {
+    return this.#run(now, () => {
+      this.#prober.handleRefused(address);
+      for (const record of this.#context.table.suspects) {
+        if (record.member.address === address) this.#accuser.refused(record);
+      }
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.handleTransportError} */
+  handleTransportError(now: number): Effect[] {
+    return this.#run(now, () => this.#context.health.add(1));
+  }
+
+  /** {@inheritDoc SwimMachine.memberPages} */
+  memberPages(maxBytes: number = defaultPageBytes): Member[][] {
+    const pages: Member[][] = [];
+    let page: Member[] = [];
+    let bytes = 0;
+    for (const { member } of this.#context.table.values()) {
+      const size = memberBytes(member);
+      if (page.length > 0 && bytes + size > maxBytes) {
+        pages.push(page);
+        page = [];
+        bytes = 0;
+      }
+      page.push(member);
+      bytes += size;
+    }
+    pages.push(page);
+    return pages;
+  }
+
+  /** {@inheritDoc SwimMachine.mergeMembers} */
+  mergeMembers(members: readonly Member[], from: { readonly id: string }, now: number): Effect[] {
+    return this.#run(now, () => {
+      if (this.#context.phase !== "running") return;
+      let changes = 0;
+      for (const member of members) {
+        if (this.#claims.apply(member, from.id, "page")) changes += 1;
+      }
+      this.#exchanger.merged(changes);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.broadcast} */
+  broadcast(update: Uint8Array, now: number): Effect[] {
+    return this.#run(now, () => {
+      this.#checkUpdate(update);
+      if (this.#context.phase !== "running" || this.#context.table.up.length === 0) return;
+      this.#context.rumors.addUpdate(update);
+      this.#context.onRumors();
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.send} */
+  send(ids: readonly string[], update: Uint8Array, now: number): Effect[] {
+    return this.#run(now, () => {
+      this.#checkUpdate(update);
+      if (this.#context.phase !== "running") return;
+      for (const id of ids) {
+        const record = this.#context.table.get(id);
+        if (record === undefined || record.bootId === "" || record === this.#context.self) {
+          this.#context.counters.updatesDropped += 1;
+          continue;
+        }
+        this.#context.send(this.#context.destination(record), undefined, { updates: [update] });
+      }
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.maxUpdateBytes} */
+  get maxUpdateBytes(): number {
+    return this.#maxUpdateBytes;
+  }
+
+  /** {@inheritDoc SwimMachine.setStalled} */
+  setStalled(stalled: boolean, now: number): Effect[] {
+    return this.#run(now, () => {
+      this.#caution.setStalled(stalled);
+      this.#claims.setFlag(MEMBER_STALLED, stalled);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.setReady} */
+  setReady(ready: boolean, now: number): Effect[] {
+    return this.#run(now, () => this.#claims.setFlag(MEMBER_READY, ready));
+  }
+
+  /** {@inheritDoc SwimMachine.setSkewed} */
+  setSkewed(skewed: boolean, now: number): Effect[] {
+    return this.#run(now, () => this.#claims.setFlag(MEMBER_SKEWED, skewed));
+  }
+
+  /** {@inheritDoc SwimMachine.setMetadata} */
+  setMetadata(metadata: Uint8Array, now: number): Effect[] {
+    return this.#run(now, () => this.#claims.setMetadata(metadata));
+  }
+
+  /** {@inheritDoc SwimMachine.setSeen} */
+  setSeen(seen: number): void {
+    this.#claims.setSeen(this.#context.self, seen);
+  }
+
+  /** {@inheritDoc SwimMachine.leave} */
+  leave(now: number, options: { readonly departed?: number } = {}): Effect[] {
+    return this.#run(now, () => this.#end("left", options.departed ?? 0));
+  }
+
+  /** {@inheritDoc SwimMachine.stop} */
+  stop(now: number): Effect[] {
+    return this.#run(now, () => this.#end("stopped", 0));
+  }
+
+  /** {@inheritDoc SwimMachine.forget} */
+  forget(id: string, now: number, options: { readonly departed?: number } = {}): Effect[] {
+    return this.#run(now, () => {
+      const record = this.#context.table.get(id);
+      if (record === undefined) {
+        throw new MembershipError("unknown-member", `Cannot forget ${id}: no such member`);
+      }
+      if (record === this.#context.self) {
+        throw new MembershipError("self", "Cannot forget this node itself: let it leave");
+      }
+      if (!isDown(record.member.state)) {
+        const { state } = record.member;
+        throw new MembershipError("not-dead", `Cannot forget ${id}: it is ${state}, not dead`);
+      }
+      this.#forget(record, options.departed ?? 0);
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.raiseGeneration} */
+  raiseGeneration(generation: number, now: number): Effect[] {
+    return this.#run(now, () => {
+      const context = this.#context;
+      const { member } = context.self;
+      if (!Number.isSafeInteger(generation) || generation <= member.generation) {
+        throw new RangeError(
+          `Cannot raise the generation: ${generation} is not above ${member.generation}`,
+        );
+      }
+      if (context.phase !== "silent" && context.phase !== "running") return;
+      context.phase = "running";
+      this.#claims.setSelf({ ...member, generation, incarnation: 1 });
+      for (const record of context.table.randomUp(3, (other) => other.member.state === "alive")) {
+        this.#exchanger.ask(record, "join");
+      }
+    });
+  }
+
+  /** {@inheritDoc SwimMachine.members} */
+  members(): MemberView[] {
+    return [...this.#context.table.values()].map((record) => this.#context.viewOf(record));
+  }
+
+  /** {@inheritDoc SwimMachine.member} */
+  member(id: string): MemberView | undefined {
+    const record = this.#context.table.get(id);
+    return record === undefined ? undefined : this.#context.viewOf(record);
+  }
+
+  /** {@inheritDoc SwimMachine.remembered} */
+  remembered(): Member[] {
+    const { self, table } = this.#context;
+    return [...table.values()].filter((record) => record !== self).map((record) => record.member);
+  }
+
+  /** {@inheritDoc SwimMachine.accusations} */
+  accusations(): Accusation[] {
+    return this.#context.accusations.list();
+  }
+
+  /** {@inheritDoc SwimMachine.counters} */
+  get counters(): Readonly<SwimCounters> {
+    return this.#context.counters;
+  }
+
+  /** {@inheritDoc SwimMachine.localHealth} */
+  get localHealth(): number {
+    return this.#context.health.value;
+  }
+
+  /** {@inheritDoc SwimMachine.sizes} */
+  sizes(): { members: number; ended: number; rumors: number; timers: number; waiting: number } {
+    const { table, rumors, timers } = this.#context;
+    return {
+      members: table.size,
+      ended: table.ended,
+      rumors: rumors.size,
+      timers,
+      waiting: this.#prober.waiting,
+    };
+  }
+
+  #run(now: number, input: () => void): Effect[] {
+    return this.#context.run(now, input);
+  }
+
+  #isForUs(envelope: Envelope, from: Source): boolean {
+    const { counters, cluster, self } = this.#context;
+    if (envelope.cluster !== cluster) {
+      counters.wrongCluster += 1;
+      return false;
+    }
+    const { protocolVersion } = envelope;
+    if (protocolVersion < PROTOCOL_VERSION_MIN || protocolVersion > PROTOCOL_VERSION) {
+      counters.wrongVersion += 1;
+      return false;
+    }
+    if (envelope.senderId.length !== 32 || from.bootId.length !== 16 || from.address === "") {
+      counters.malformed += 1;
+      return false;
+    }
+    if (envelope.senderId === self.id) {
+      if (from.bootId !== self.member.bootId && envelope.generation >= self.member.generation) {
+        this.#claims.copy(from.bootId, envelope.generation);
+      }
+      return false;
+    }
+    return true;
+  }
+
+  #receive(envelope: Envelope, from: Source): void {
+    const { message } = envelope;
+    if (!from.directed) {
+      // It may be a recording: answered, and nothing more (RULES 13).
+      if (message?.type === "ping") this.#prober.handlePing(message, envelope, from);
+      else this.#context.counters.undirectedDropped += 1;
+      return;
+    }
+    for (const claim of envelope.members) {
+      this.#claims.apply(claim, envelope.senderId, "packet");
+      if (this.#context.phase === "silent") return;
+    }
+    const known = this.#hear(envelope, from);
+    switch (message?.type) {
+      case "ping":
+        this.#prober.handlePing(message, envelope, from);
+        if (known !== undefined && message.summary !== undefined) {
+          const { wall, senderId } = envelope;
+          const { summary } = message;
+          this.#context.notify({ type: "summary", from: senderId, summary, wall });
+        }
+        break;
+      case "ack":
+        this.#prober.handleAck(message, envelope);
+        break;
+      case "pingRequest":
+        this.#prober.handlePingRequest(message, envelope, from);
+        break;
+      case "nack":
+        this.#prober.handleNack(message, envelope);
+        break;
+      case "refusal": {
+        const { code, detail } = message;
+        this.#context.notify({ type: "refused", address: from.address, code, detail });
+        break;
+      }
+      case undefined:
+        break;
+    }
+    if (known === undefined) {
+      this.#context.counters.updatesDropped += envelope.updates.length;
+      return;
+    }
+    for (const bytes of envelope.updates) {
+      this.#context.notify({ type: "update", from: envelope.senderId, bytes });
+    }
+  }
+
+  /** Who sent a packet that was made for us lives, whatever is said of it. */
+  #hear(envelope: Envelope, from: Source): MemberRecord | undefined {
+    const context = this.#context;
+    const { senderId, generation } = envelope;
+    const record = context.table.get(senderId);
+    const held = record?.member;
+    if (record === undefined || held === undefined || generation > held.generation) {
+      context.counters.unknownSender += 1;
+      const { address, bootId } = from;
+      this.#exchanger.stranger({ id: senderId, address, generation, bootId });
+      if (record !== undefined) record.bootId = bootId;
+      return undefined;
+    }
+    if (generation < held.generation) return undefined;
+    record.bootId = from.bootId;
+    record.lastHeardAt = context.now;
+    this.#caution.heard();
+    if (!isUp(held.state)) return undefined;
+    this.#caller.heard();
+    this.#exchanger.handleView(record, envelope.view);
+    const { message } = envelope;
+    if ((message?.type === "ping" || message?.type === "ack") && message.summary !== undefined) {
+      this.#claims.setSeen(record, message.summary.seen);
+    }
+    return record;
+  }
+
+  #checkUpdate(update: Uint8Array): void {
+    if (update.length > this.#maxUpdateBytes) {
+      throw new RangeError(
+        `Cannot send an update of ${update.length} bytes: at most ${this.#maxUpdateBytes} fit a packet`,
+      );
+    }
+  }
+
+  #forget(record: MemberRecord, departed: number): void {
+    this.#claims.apply(
+      {
+        ...record.member,
+        state: "forgotten",
+        departed: Math.max(departed, record.member.departed),
+      },
+      this.#context.self.id,
+      "own",
+    );
+  }
+
+  /** Says goodbye at once to as many as fit, and to random ones in a few rounds more. */
+  #end(state: "left" | "stopped", departed: number): void {
+    const context = this.#context;
+    if (context.phase === "ending" || context.phase === "ended") return;
+    const silent = context.phase !== "running" || context.table.up.length === 0;
+    context.phase = "ending";
+    const { member } = context.self;
+    const stamp = Math.max(departed, member.departed);
+    context.table.replace(context.self, { ...member, state, departed: stamp });
+    context.self.changedAt = context.now;
+    if (silent) {
+      this.#finish();
+      return;
+    }
+    context.spread(context.self.member);
+    this.#farewell(farewellRounds);
+  }
+
+  #farewell(rounds: number): void {
+    const context = this.#context;
+    const claims = [context.self.member];
+    for (const record of context.table.randomUp(farewellFanout, (other) => other.bootId !== "")) {
+      context.send(context.destination(record), undefined, { claims });
+    }
+    context.schedule(context.timing.gossipIntervalMs, () => {
+      if (rounds > 1) this.#farewell(rounds - 1);
+      else this.#finish();
+    });
+  }
+
+  #finish(): void {
+    this.#context.phase = "ended";
+    this.#context.notify({ type: "ended", generation: this.#context.self.member.generation });
+  }
+}
+
+/** A suspicion does not outlive a restart: it is looked into anew. */
+function settled(member: Member): Member {
+  return member.state === "suspect"
+    ? { ...member, state: "alive", accuser: "", evidence: 0 }
+    : member;
+}
