@@ -10,10 +10,12 @@
  *
  * `Entry` is read and written by hand (`_entry_codec.ts`): it is most of what a node does.
  */
-import { NO_BYTES, WireReader } from "./_reader.ts";
+import { DEFAULTS } from "./_defaults.ts";
+import { NO_BYTES, objectCost, SLOT_COST, WireReader } from "./_reader.ts";
 import { type FieldPlan, type MessagePlan, PLANS } from "./_schema.ts";
 import type { WireWriter } from "./_writer.ts";
 import { readEntry, writeEntry } from "./_entry_codec.ts";
+import { HASH_BYTES } from "./limits.ts";
 import type { MemberState, WireEntry } from "./messages.ts";
 
 /** A message while it is being filled. */
@@ -32,58 +34,35 @@ const STATES: readonly (MemberState | undefined)[] = [
 /** Wide messages would not fit the bits of one number that remember which fields were there. */
 const SEEN_WORDS = 32;
 
-function defaultOf(field: FieldPlan): unknown {
-  switch (field.kind) {
-    case "uint32":
-    case "fixed32":
-    case "uint64":
-    case "padding":
-      return 0;
-    case "bool":
-      return false;
-    case "string":
-    case "nodeId":
-    case "bootId":
-      return "";
-    case "bytes":
-      return NO_BYTES;
-    case "state":
-      return undefined;
-    case "message":
-      return undefined;
-  }
-}
-
-/** What a message with no field set decodes to; cloned for each, so that all have one hidden class. */
-function makeTemplate(plan: MessagePlan): Fields {
-  const template: Fields = {};
-  for (const field of plan.fields) {
-    if (field.oneof !== undefined || field.repeated) continue;
-    if (field.kind !== "message") template[field.name] = defaultOf(field);
-  }
-  if (plan.name === "Update") template["skipped"] = 0;
-  return template;
-}
-
 interface Codec {
   readonly plan: MessagePlan;
-  readonly template: Fields;
-  readonly repeated: readonly FieldPlan[];
+  readonly make: () => object;
+
+  /** Fields that must be there and not empty. */
   readonly required: readonly FieldPlan[];
+
+  /** Bytes of V8 that one takes, its lists without their items. */
+  readonly cost: number;
 }
 
+/** An array object and its first places. */
+const LIST_COST = 40;
+
 const CODECS: ReadonlyMap<string, Codec> = new Map(
-  [...PLANS].map(([name, plan]) => {
+  Object.entries(DEFAULTS).map(([name, make]): [string, Codec] => {
+    const plan = PLANS.get(name);
+    if (plan === undefined) throw new Error(`dnd.proto: no ${name}`);
     if ((plan.fields.at(-1)?.id ?? 0) >= 2 * SEEN_WORDS) {
       throw new Error(`dnd.proto: ${name} has a field number above ${2 * SEEN_WORDS - 1}`);
     }
+    const lists = plan.fields.filter((field) => field.repeated).length;
     return [
       name,
       {
         plan,
-        template: makeTemplate(plan),
-        repeated: plan.fields.filter((field) => field.repeated),
+        make,
         required: plan.fields.filter((field) => !field.optional),
+        cost: objectCost(plan.fields.length + 1) + lists * LIST_COST,
       },
     ];
   }),
@@ -111,7 +90,9 @@ function readValue(reader: WireReader, field: FieldPlan): unknown {
     default:
   }
   const length = reader.length();
-  if (length === 0 && field.optional && !field.repeated) return defaultOf(field);
+  if (length === 0 && field.optional && !field.repeated) {
+    return field.kind === "bytes" ? NO_BYTES : field.kind === "padding" ? 0 : "";
+  }
   if (length < field.min || length > field.max || length % field.unit !== 0) {
     reader.badLength(field.fullName, length);
   }
@@ -126,7 +107,9 @@ function readValue(reader: WireReader, field: FieldPlan): unknown {
       reader.position += length;
       return length;
     default:
-      return reader.bytes(length);
+      return length === HASH_BYTES && field.max === HASH_BYTES
+        ? reader.hash()
+        : reader.bytes(length);
   }
 }
 
@@ -140,31 +123,33 @@ function readMessage(reader: WireReader, type: string, oneof?: string): unknown 
   return message;
 }
 
-function readPacked(reader: WireReader, field: FieldPlan, into: number[]): void {
+/** @returns the list, of the right size from the start, with these numbers behind what it had */
+function readPacked(reader: WireReader, field: FieldPlan, before: readonly number[]): number[] {
   const length = reader.length();
   const count = reader.countPacked(length);
-  if (into.length + count > field.maxItems) reader.tooMany(field.fullName, field.maxItems);
+  if (before.length + count > field.maxItems) reader.tooMany(field.fullName, field.maxItems);
   const outer = reader.end;
   reader.end = reader.position + length;
+  const list = new Array<number>(before.length + count);
+  let i = 0;
+  for (const number of before) list[i++] = number;
   while (reader.position < reader.end) {
-    into.push(field.kind === "uint32" ? reader.uint32() : reader.uint64());
+    list[i++] = field.kind === "uint32" ? reader.uint32() : reader.uint64();
   }
   reader.end = outer;
+  return list;
 }
 
-function readRepeated(
+/** @returns whether the item was taken */
+function readItem(
   reader: WireReader,
   field: FieldPlan,
   wireType: number,
   list: unknown[],
 ): boolean {
-  if (wireType === 2 && field.wireType === 0) {
-    readPacked(reader, field, list as number[]);
-    return true;
-  }
   if (wireType !== field.wireType) reader.wrongType(field.fullName, wireType);
   if (list.length >= field.maxItems) reader.tooMany(field.fullName, field.maxItems);
-  reader.chargeItem();
+  reader.charge(SLOT_COST);
   const item =
     field.kind === "message" ? readMessage(reader, field.type) : readValue(reader, field);
   if (item === undefined) return false;
@@ -175,10 +160,10 @@ function readRepeated(
 function readFields(reader: WireReader, codec: Codec, oneof: string | undefined): unknown {
   const { plan } = codec;
   const start = reader.position;
-  reader.chargeObject(plan.fields.length + 1);
+  const { required } = codec;
+  reader.charge(codec.cost);
   const message: Fields =
-    oneof === undefined ? { ...codec.template } : { type: oneof, ...codec.template };
-  for (const field of codec.repeated) message[field.name] = [];
+    oneof === undefined ? (codec.make() as Fields) : { type: oneof, ...codec.make() };
   let seenLow = 0;
   let seenHigh = 0;
   let unknown = 0;
@@ -194,8 +179,10 @@ function readFields(reader: WireReader, codec: Codec, oneof: string | undefined)
     }
     if (field.repeated) {
       const list = message[field.name] as unknown[];
-      const taken = readRepeated(reader, field, wireType, list);
-      if (!taken && plan.name === "Update") message["skipped"] = (message["skipped"] as number) + 1;
+      if (wireType === 2 && field.wireType === 0) {
+        message[field.name] = readPacked(reader, field, list as number[]);
+      } else if (!readItem(reader, field, wireType, list) && plan.name === "Update")
+        message["skipped"] = (message["skipped"] as number) + 1;
     } else {
       if (wireType !== field.wireType) reader.wrongType(field.fullName, wireType);
       const bit = 1 << (field.id & 31);
@@ -213,9 +200,13 @@ function readFields(reader: WireReader, codec: Codec, oneof: string | undefined)
       }
     }
   }
-  for (const field of codec.required) {
-    const value = message[field.name];
-    if (value === "" || (value instanceof Uint8Array && value.length === 0)) {
+  for (let i = 0; i < required.length; i++) {
+    const field = required[i];
+    const value = message[field?.name ?? ""];
+    if (
+      field !== undefined &&
+      (value === "" || (value instanceof Uint8Array && value.length === 0))
+    ) {
       reader.missing(field.fullName);
     }
   }

@@ -1,5 +1,5 @@
 /** Entries, read and written by hand: nearly everything that a busy node decodes is one of these. */
-import { NO_BYTES, WireReader } from "./_reader.ts";
+import { NO_BYTES, objectCost, WireReader } from "./_reader.ts";
 import type { WireWriter } from "./_writer.ts";
 import {
   HASH_BYTES,
@@ -19,8 +19,11 @@ interface EntryFields {
   expiresAt?: number;
   deleted?: boolean;
   extra?: Uint8Array;
-  hash?: Uint8Array;
+  hash: Uint8Array;
 }
+
+// Object and properties of the entry, its version with a boxed time.
+const ENTRY_COST: number = objectCost(10) + objectCost(4);
 
 const LAST_FIELD = 9;
 const isKnown = (field: number): boolean => field <= LAST_FIELD;
@@ -32,7 +35,7 @@ const isKnown = (field: number): boolean => field <= LAST_FIELD;
  */
 export function readEntry(reader: WireReader): WireEntry | undefined {
   const start = reader.position;
-  reader.chargeObject(12); // the entry and its version
+  reader.charge(ENTRY_COST);
   let space = 0;
   let key = "";
   let time = 0;
@@ -85,7 +88,7 @@ export function readEntry(reader: WireReader): WireEntry | undefined {
         break;
       case 0x4a:
         reader.limitedLength("Entry.contentHash", HASH_BYTES, HASH_BYTES);
-        hash = reader.bytes(HASH_BYTES);
+        hash = reader.hash();
         break;
       default:
         reader.wrongType(`field ${field} of Entry`, tag & 7);
@@ -96,12 +99,11 @@ export function readEntry(reader: WireReader): WireEntry | undefined {
   if (node === "") reader.missing("Entry.node");
   if (hash === undefined) reader.missing("Entry.contentHash");
   if (deleted && value.length > 0) reader.refuse("a tombstone with a value");
-  const entry: EntryFields = { key, value, version: { time, node } };
+  const entry: EntryFields = { key, value, version: { time, node }, hash };
   if (contentType !== "") entry.contentType = contentType;
   if (expiresAt !== 0) entry.expiresAt = expiresAt;
   if (deleted) entry.deleted = true;
   if (unknown > 0) entry.extra = reader.unknown(start, unknown, isKnown);
-  entry.hash = hash;
   return entry;
 }
 

@@ -1,6 +1,7 @@
+import { readShortUtf8, SHORT_STRING } from "./_utf8.ts";
 import { toHex } from "./_hex.ts";
 import { DecodeError } from "./decode_error.ts";
-import { MEMORY_FACTOR } from "./limits.ts";
+import { HASH_BYTES, MEMORY_FACTOR } from "./limits.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -8,11 +9,15 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 // What V8 takes for things, in bytes (measured on Node 20 and 24, rounded up).
-const OBJECT_COST = 32;
+const OBJECT_COST = 24;
 const FIELD_COST = 8;
 const BYTES_COST = 216;
+const HASH_COST = 112;
 const STRING_COST = 24;
-const SLOT_COST = 20; // of an array that grows while it is filled
+/** Of an item in a list that grows while it is filled. */
+export const SLOT_COST = 20;
+
+const HASH_CHUNK_BYTES = 512;
 
 // Ids of nodes come in great numbers and few kinds: the text of the ones seen last is kept. Both arrays
 // have one place for each of 256 values of a small hash.
@@ -20,9 +25,17 @@ const ID_PLACES = 256;
 const idBytes = new Uint8Array(ID_PLACES * 16);
 const idText: (string | undefined)[] = new Array<string | undefined>(ID_PLACES).fill(undefined);
 
+// What is left for things that only live while a message is decoded.
+const GARBAGE_FACTOR = 2;
+
 // A small fixed number of bytes that the budget may exceed 16 times the input by, so that the empty
 // message can be decoded at all.
 const BASE_BUDGET = 1024;
+
+/** What an object with this many fields takes. */
+export function objectCost(fields: number): number {
+  return OBJECT_COST + fields * FIELD_COST;
+}
 
 /**
  * Reads the protobuf wire format from bytes of a stranger.
@@ -36,6 +49,8 @@ const BASE_BUDGET = 1024;
 export class WireReader {
   readonly #bytes: Uint8Array;
   #budget: number;
+  #hashes: Uint8Array = NO_BYTES;
+  #hashesUsed = 0;
 
   /** Where the next byte is read. */
   position = 0;
@@ -44,13 +59,17 @@ export class WireReader {
   end: number;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Not what extends Uint8Array: a Buffer's slice is a view.
+    this.#bytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.end = bytes.length;
-    this.#budget = bytes.length * MEMORY_FACTOR + BASE_BUDGET;
+    this.#budget = bytes.length * (MEMORY_FACTOR - GARBAGE_FACTOR) + BASE_BUDGET;
   }
 
-  /** Takes `cost` bytes from the memory that this input may cause. */
-  #charge(cost: number): void {
+  /** Takes `cost` bytes from the memory that this input may cause; to be called before they are taken. */
+  charge(cost: number): void {
     this.#budget -= cost;
     if (this.#budget < 0) {
       throw new DecodeError(
@@ -58,16 +77,6 @@ export class WireReader {
         `Cannot decode: the items in ${this.#bytes.length} bytes would take more than ${MEMORY_FACTOR} times as many`,
       );
     }
-  }
-
-  /** To be called before an object with this many fields is made. */
-  chargeObject(fields: number): void {
-    this.#charge(OBJECT_COST + fields * FIELD_COST);
-  }
-
-  /** To be called before something is put into a list. */
-  chargeItem(): void {
-    this.#charge(SLOT_COST);
   }
 
   #fail(message: string): never {
@@ -180,47 +189,59 @@ export class WireReader {
     const end = start + length;
     this.position = end;
     if (length === 0) return "";
-    const bytes = this.#bytes;
-    if (length <= 24) {
-      // Short ones are mostly ASCII, and calling the decoder costs more than they do.
-      const codes: number[] = [];
-      for (let i = start; i < end; i++) {
-        const byte = bytes[i] ?? 0;
-        if (byte >= 0x80) break;
-        codes.push(byte);
-      }
-      if (codes.length === length) {
-        this.#charge(STRING_COST + length);
-        return String.fromCharCode(...codes);
-      }
+    if (length <= SHORT_STRING) {
+      // Longer than 12 it may be kept in pieces.
+      this.charge(STRING_COST + length * (length <= 12 ? 2 : 6));
+      return readShortUtf8(this.#bytes, start, end) ?? this.#failUtf8(start);
     }
-    this.#charge(STRING_COST + 2 * length);
+    this.charge(STRING_COST + 2 * length);
     try {
-      return strictUtf8.decode(bytes.subarray(start, end));
+      return strictUtf8.decode(this.#bytes.subarray(start, end));
     } catch {
-      throw new DecodeError("invalid-utf8", `Cannot decode: not UTF-8 at byte ${start}`);
+      return this.#failUtf8(start);
     }
+  }
+
+  #failUtf8(start: number): never {
+    throw new DecodeError("invalid-utf8", `Cannot decode: not UTF-8 at byte ${start}`);
+  }
+
+  /**
+   * A copy of 8 bytes. One array is 208 bytes of V8 for 8 of content; these share chunks of 64 hashes
+   * of one message, which costs half of that, and a kept one keeps no more than its chunk.
+   */
+  hash(): Uint8Array {
+    this.charge(HASH_COST);
+    if (this.#hashesUsed === this.#hashes.length) {
+      const left = Math.floor((this.#bytes.length - this.position) / HASH_BYTES) * HASH_BYTES;
+      this.#hashes = new Uint8Array(Math.min(left, HASH_CHUNK_BYTES));
+      this.#hashesUsed = 0;
+    }
+    const bytes = this.#bytes;
+    const to = this.#hashes;
+    const start = this.position;
+    const used = this.#hashesUsed;
+    for (let i = 0; i < HASH_BYTES; i++) to[used + i] = bytes[start + i] ?? 0;
+    this.position = start + HASH_BYTES;
+    this.#hashesUsed = used + HASH_BYTES;
+    return to.subarray(used, used + HASH_BYTES);
   }
 
   /** A copy: what was received may be overwritten, or be kept alive by one small field. */
   bytes(length: number): Uint8Array {
     if (length === 0) return NO_BYTES;
-    this.#charge(BYTES_COST + length);
+    this.charge(BYTES_COST + length);
     const start = this.position;
     this.position = start + length;
-    const copy = new Uint8Array(length);
-    const bytes = this.#bytes;
-    if (length <= 16) for (let i = 0; i < length; i++) copy[i] = bytes[start + i] ?? 0;
-    else copy.set(bytes.subarray(start, start + length));
-    return copy;
+    return this.#bytes.slice(start, start + length);
   }
 
   /** The hex digits of some bytes. */
   hex(length: number): string {
-    this.#charge(STRING_COST + 2 * length);
+    this.charge(STRING_COST + 2 * length);
     const start = this.position;
     this.position = start + length;
-    return toHex(this.#bytes.subarray(start, start + length));
+    return toHex(this.#bytes, start, length);
   }
 
   /** A node id: 16 bytes as 32 hex digits, the same string for the same id while it is in use. */
@@ -238,7 +259,7 @@ export class WireReader {
       }
     }
     const text = this.hex(16);
-    idBytes.set(bytes.subarray(start, start + 16), place * 16);
+    for (let i = 0; i < 16; i++) idBytes[place * 16 + i] = bytes[start + i] ?? 0;
     idText[place] = text;
     return text;
   }
@@ -250,7 +271,7 @@ export class WireReader {
     for (let i = this.position; i < this.position + length; i++) {
       if ((bytes[i] ?? 0) < 0x80) count++;
     }
-    this.#charge(count * FIELD_COST);
+    this.charge(count * FIELD_COST);
     return count;
   }
 
@@ -318,8 +339,9 @@ export class WireReader {
    * them one by one would cost the square of their number.
    */
   unknown(start: number, total: number, isKnown: (field: number) => boolean): Uint8Array {
-    this.#charge(BYTES_COST + total);
+    this.charge(BYTES_COST + total);
     const joined = new Uint8Array(total);
+    const bytes = this.#bytes;
     let length = 0;
     this.position = start;
     while (this.position < this.end) {
@@ -327,8 +349,10 @@ export class WireReader {
       const tag = this.tag();
       this.skip(tag & 7);
       if (isKnown(tag >>> 3)) continue;
-      joined.set(this.#bytes.subarray(from, this.position), length);
-      length += this.position - from;
+      const size = this.position - from;
+      if (size > 64) joined.set(bytes.subarray(from, this.position), length);
+      else for (let i = 0; i < size; i++) joined[length + i] = bytes[from + i] ?? 0;
+      length += size;
     }
     return joined;
   }

@@ -204,7 +204,7 @@ function planField(field: protobuf.Field): FieldPlan {
     min: rule?.min ?? 0,
     max: rule?.max ?? MAX_FRAME_BYTES,
     unit: rule?.unit ?? 1,
-    optional: rule?.required !== true,
+    optional: rule?.required !== true || field.repeated,
     maxItems: rule?.maxItems ?? 1,
     type: kind === "message" ? field.type : "",
     oneof: field.partOf?.name,

@@ -200,7 +200,7 @@ export interface Envelope extends Unknown {
   /** The sender's wall clock in milliseconds since 1970. */
   readonly wall: number;
 
-  /** A hash of the member table: who is up, by whose account (see @dnd/gossip). */
+  /** A hash of who the sender holds to be up, for whom it gossips; 0 = not said. */
   readonly view: number;
 
   /** Absent: an envelope that only carries rumors, or a message this version does not know. */

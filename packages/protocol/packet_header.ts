@@ -154,9 +154,9 @@ export function readPacketHeader(packet: Uint8Array): PacketHeader {
     version,
     flags,
     clusterTag: view.getUint32(3),
-    keyId: toHex(packet.subarray(7, 11)),
-    senderId: toHex(packet.subarray(11, 27)),
-    bootId: toHex(packet.subarray(27, 35)),
+    keyId: toHex(packet, 7, 4),
+    senderId: toHex(packet, 11, 16),
+    bootId: toHex(packet, 27, 8),
     counter,
   };
 }
