@@ -65,26 +65,33 @@ export class HttpOperations implements Operations {
     });
   }
 
+  /** Any node that is ready will do; the client then stays with it. */
   async ready(options: CallOptions = {}): Promise<void> {
     const deadline = Date.now() + checkTimeout(options.timeoutMs, READY_TIMEOUT_MS);
+    let refused = false;
     for (let round = 0; ; round += 1) {
-      let why: DndError;
       try {
         const timeoutMs = Math.max(deadline - Date.now(), 1);
-        const { ready, reasons } = await this.readiness({ ...options, timeoutMs });
-        if (ready) return;
-        const text = reasons?.join("; ") ?? "no reason given";
-        why = new DndError("not-ready", `Cannot wait any longer: not ready: ${text}`, {
-          status: 503,
+        await this.#transport.call({
+          ...options,
+          timeoutMs,
+          rounds: 1,
+          what: "wait until a node is ready",
+          method: "GET",
+          path: "/health/ready",
+          read: drain,
         });
+        return;
       } catch (error) {
-        const mayPass = error instanceof DndError && error.status === 0 && error.code !== "closed";
-        if (!mayPass) throw error;
-        why = error;
+        if (!(error instanceof DndError) || error.code === "closed") throw error;
+        if (error.status !== 0 && error.status !== 503) throw error;
+        refused ||= error.status === 503;
+        const pauseMs = backoffMs(Math.min(round, 3));
+        if (Date.now() + pauseMs >= deadline) {
+          throw refused ? await this.#notReady(options.signal) : error;
+        }
+        await this.#transport.pause(pauseMs, options.signal);
       }
-      const pauseMs = backoffMs(Math.min(round, 3));
-      if (Date.now() + pauseMs >= deadline) throw why;
-      await this.#transport.pause(pauseMs, options.signal);
     }
   }
 
@@ -174,6 +181,19 @@ export class HttpOperations implements Operations {
   /** Reads the problem document of an answer to a read. */
   protected async problem(response: Response, what: string): Promise<DndError> {
     return problemError(what, false, response, await readText(response));
+  }
+
+  async #notReady(signal: AbortSignal | undefined): Promise<DndError> {
+    let why = "no reason given";
+    try {
+      const { reasons } = await this.readiness({ timeoutMs: 1000, ...(signal ? { signal } : {}) });
+      if (reasons !== undefined) why = reasons.join("; ");
+    } catch {
+      signal?.throwIfAborted();
+    }
+    return new DndError("not-ready", `Cannot wait any longer: the node is not ready: ${why}`, {
+      status: 503,
+    });
   }
 
   #get<T>(

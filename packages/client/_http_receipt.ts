@@ -64,17 +64,23 @@ async function replicated(
 ): Promise<Replication> {
   formatWriteConcern(count);
   const deadline = Date.now() + checkTimeout(options.timeoutMs, 10_000);
+  let state: Replication | undefined;
   for (let round = 0; ; round += 1) {
-    const leftMs = deadline - Date.now();
-    const explanation = await dependencies.explain({ ...options, timeoutMs: Math.max(leftMs, 1) });
-    const state = countHolders(explanation, known.version, count);
-    if (state.acked >= state.needed) return state;
+    const leftMs = Math.max(deadline - Date.now(), 1);
+    try {
+      const explanation = await dependencies.explain({ ...options, timeoutMs: leftMs });
+      state = countHolders(explanation, known.version, count);
+      if (state.acked >= state.needed) return state;
+    } catch (error) {
+      if (!(error instanceof DndError) || error.code !== "timeout") throw error;
+    }
     const pauseMs = Math.min(backoffMs(round), 500);
     if (Date.now() + pauseMs >= deadline) {
+      const { acked, needed } = state ?? known;
       throw new DndError(
         "timeout",
-        `Cannot confirm ${known.etag}: ${state.acked} of ${state.needed} members hold it`,
-        { status: 504, outcome: "partial", acked: state.acked, needed: state.needed },
+        `Cannot confirm ${known.etag} in time: ${acked} of ${needed} members are known to hold it`,
+        { status: 504, outcome: "partial", acked, needed },
       );
     }
     await dependencies.pause(pauseMs, options.signal);

@@ -24,6 +24,8 @@ export interface HttpCall<T> {
   readonly accept?: readonly number[];
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** In place of the client's number of rounds. */
+  readonly rounds?: number;
   /** Milliseconds on top of `timeoutMs` for a node that has been told the timeout. Default 0. */
   readonly graceMs?: number;
   /** Reads the answer; within the time of the call. */
@@ -85,7 +87,8 @@ export class Transport {
    * @throws {DndError} the node's problem, `unreachable`, `timeout`, `closed`; the signal's reason
    */
   async call<T>(call: HttpCall<T>): Promise<T> {
-    const { endpoints, rounds } = this.#options;
+    const { endpoints } = this.#options;
+    const rounds = call.rounds ?? this.#options.rounds;
     const timeoutMs = checkTimeout(call.timeoutMs, this.#options.timeoutMs) + (call.graceMs ?? 0);
     const deadline = Date.now() + timeoutMs;
     let last: DndError | undefined;

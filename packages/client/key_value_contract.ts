@@ -35,6 +35,7 @@ const awkwardKeys: readonly string[] = [
  */
 export function keyValueContract(name: string, open: () => Promise<KeyValueContractSubject>): void {
   describe(`KeyValue contract: ${name}`, function () {
+    this.timeout(60_000);
     let subject: KeyValueContractSubject;
     const subjectOf = (): KeyValue => subject.keyValue;
     before(async () => {

@@ -19,7 +19,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-describe("Client operations", () => {
+describe("Client operations", function () {
+  this.timeout(60_000);
   let node: FakeNode;
   let dnd: Client;
   beforeEach(async () => {

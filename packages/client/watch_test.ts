@@ -8,7 +8,8 @@ const etag = '"1-a"';
 const put = (n: number): string =>
   `event: put\nid: a.1.${n}\ndata: ${JSON.stringify({ key: `k${n}`, etag, contentType: "text/plain", size: 1 })}\n\n`;
 
-describe("Client.watch()", () => {
+describe("Client.watch()", function () {
+  this.timeout(60_000);
   let a: FakeNode;
   let b: FakeNode;
   let dnd: Client;
@@ -177,8 +178,7 @@ describe("Client.watch()", () => {
     assert.equal((await late.next()).done, true);
   });
 
-  it("reads no faster than its reader: the connection fills up instead", async function () {
-    this.timeout(20_000);
+  it("reads no faster than its reader: the connection fills up instead", async () => {
     const event = put(1).replace("\n\n", `\n: ${"x".repeat(16_384)}\n\n`);
     let written = 0;
     let full = false;
