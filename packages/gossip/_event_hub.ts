@@ -1,38 +1,15 @@
-/** Told to a reader instead of the events that did not fit its buffer. */
-export interface LostEvents {
-  type: "lost";
-  /** How many events were dropped. Read `members()` again. */
-  count: number;
-}
-
-interface Reader<T> {
-  queue: (T | LostEvents)[];
-  wake: (() => void) | undefined;
-  done: boolean;
-}
-
-/**
- * Hands events to callbacks and to async iterators. Each iterator has a buffer of its own with a bound: a
- * reader that is too slow loses its oldest events and is told how many, the others lose nothing.
- */
-export class EventHub<T> {
-  readonly #readers = new Set<Reader<T>>();
+/** Callbacks that must not disturb each other or who calls them. */
+export class Listeners<T> {
   readonly #listeners = new Set<(event: T) => void>();
-  readonly #bound: number;
-  readonly #onListenerError: (error: unknown) => void;
-  #closed = false;
+  readonly #onError: (error: unknown) => void;
 
-  /**
-   * @param bound events that wait for one reader, at least 1
-   * @param onListenerError told what a callback threw; the others are still called
-   */
-  constructor(bound: number, onListenerError: (error: unknown) => void) {
-    this.#bound = bound;
-    this.#onListenerError = onListenerError;
+  /** @param onError told what a callback threw; the others are still called */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
   }
 
   /** @returns a function that takes the callback off again */
-  listen(listener: (event: T) => void): () => void {
+  add(listener: (event: T) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -42,13 +19,57 @@ export class EventHub<T> {
       try {
         listener(event);
       } catch (error) {
-        this.#onListenerError(error);
+        this.#onError(error);
       }
     }
+  }
+}
+
+interface Reader<T> {
+  queue: T[];
+  lost: number;
+  wake: (() => void)[];
+  done: boolean;
+}
+
+/** Options of {@linkcode EventHub}. */
+export interface EventHubOptions<T> {
+  /** Events that wait for one reader, at least 1. */
+  bound: number;
+  /** Makes the event that a reader gets in the place of those it lost. */
+  lost: (count: number) => T;
+  onListenerError: (error: unknown) => void;
+}
+
+/**
+ * Hands events to callbacks and to async iterators. Each iterator has a buffer of its own with a bound: a
+ * reader that is too slow loses its oldest events and is told how many, the others lose nothing.
+ */
+export class EventHub<T> {
+  readonly #options: EventHubOptions<T>;
+  readonly #readers = new Set<Reader<T>>();
+  readonly #listeners: Listeners<T>;
+  #closed = false;
+
+  constructor(options: EventHubOptions<T>) {
+    this.#options = options;
+    this.#listeners = new Listeners(options.onListenerError);
+  }
+
+  /** @returns a function that takes the callback off again */
+  listen(listener: (event: T) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  emit(event: T): void {
+    this.#listeners.emit(event);
     for (const reader of this.#readers) {
-      if (reader.queue.length >= this.#bound) dropOldest(reader.queue);
+      if (reader.queue.length >= this.#options.bound) {
+        reader.queue.shift();
+        reader.lost += 1;
+      }
       reader.queue.push(event);
-      reader.wake?.();
+      wakeUp(reader);
     }
   }
 
@@ -57,34 +78,33 @@ export class EventHub<T> {
     this.#closed = true;
     for (const reader of this.#readers) {
       reader.done = true;
-      reader.wake?.();
+      wakeUp(reader);
     }
   }
 
   /** Starts buffering at once, not at the first `next()`. */
-  events(): AsyncIterableIterator<T | LostEvents> {
-    const reader: Reader<T> = { queue: [], wake: undefined, done: this.#closed };
+  events(): AsyncIterableIterator<T> {
+    const reader: Reader<T> = { queue: [], lost: 0, wake: [], done: this.#closed };
     if (!this.#closed) this.#readers.add(reader);
-    const end = (): IteratorResult<T | LostEvents> => {
+    const end = (): IteratorResult<T> => {
       reader.done = true;
+      reader.lost = 0;
       reader.queue.length = 0;
       this.#readers.delete(reader);
-      reader.wake?.();
+      wakeUp(reader);
       return { done: true, value: undefined };
     };
-    const next = async (): Promise<IteratorResult<T | LostEvents>> => {
+    const next = async (): Promise<IteratorResult<T>> => {
       for (;;) {
+        if (reader.lost > 0) {
+          const count = reader.lost;
+          reader.lost = 0;
+          return { done: false, value: this.#options.lost(count) };
+        }
         const value = reader.queue.shift();
         if (value !== undefined) return { done: false, value };
         if (reader.done) return end();
-        await new Promise<void>((resolve) => {
-          const earlier = reader.wake;
-          reader.wake = () => {
-            reader.wake = undefined;
-            earlier?.();
-            resolve();
-          };
-        });
+        await new Promise<void>((resolve) => reader.wake.push(resolve));
       }
     };
     return {
@@ -97,22 +117,6 @@ export class EventHub<T> {
   }
 }
 
-/** Folds the two oldest into one `lost`, which stays at the head of the queue. */
-function dropOldest<T>(queue: (T | LostEvents)[]): void {
-  const first = queue[0];
-  const lost = isLost(first) ? first.count : undefined;
-  if (lost === undefined) {
-    queue[0] = { type: "lost", count: 1 };
-    if (queue.length > 1) {
-      queue.splice(1, 1);
-      queue[0] = { type: "lost", count: 2 };
-    }
-  } else {
-    queue.splice(1, 1);
-    queue[0] = { type: "lost", count: lost + 1 };
-  }
-}
-
-function isLost(event: unknown): event is LostEvents {
-  return typeof event === "object" && event !== null && (event as LostEvents).type === "lost";
+function wakeUp(reader: { wake: (() => void)[] }): void {
+  for (const resolve of reader.wake.splice(0)) resolve();
 }

@@ -1,9 +1,16 @@
 import { expect } from "chai";
 import { EventHub } from "./_event_hub.ts";
 
-function hubOf(bound: number): { hub: EventHub<{ type: "n"; n: number }>; errors: unknown[] } {
+type Event = { type: "n"; n: number } | { type: "lost"; count: number };
+
+function hubOf(bound: number): { hub: EventHub<Event>; errors: unknown[] } {
   const errors: unknown[] = [];
-  return { hub: new EventHub(bound, (error) => void errors.push(error)), errors };
+  const hub = new EventHub<Event>({
+    bound,
+    lost: (count) => ({ type: "lost", count }),
+    onListenerError: (error) => void errors.push(error),
+  });
+  return { hub, errors };
 }
 
 describe("EventHub", () => {
@@ -27,7 +34,7 @@ describe("EventHub", () => {
     hub.close();
     const seen: unknown[] = [];
     for await (const event of reader) seen.push(event.type === "n" ? event.n : event.count);
-    expect(seen).to.deep.equal([97, 97, 98, 99]);
+    expect(seen).to.deep.equal([96, 96, 97, 98, 99]);
   });
 
   it("wakes a reader that waits, and ends it by return() and by close()", async () => {
@@ -51,7 +58,7 @@ describe("EventHub", () => {
     hub.listen(() => {
       throw new Error("boom");
     });
-    const off = hub.listen((event) => void seen.push(event.n));
+    const off = hub.listen((event) => void seen.push(event.type === "n" ? event.n : -1));
     hub.emit({ type: "n", n: 1 });
     off();
     hub.emit({ type: "n", n: 2 });

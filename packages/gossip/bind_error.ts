@@ -15,8 +15,12 @@ export class BindError extends Error {
   override readonly name = "BindError";
   /** Stable, for programs. */
   readonly code: BindErrorCode;
+  /** What was to be bound. */
+  readonly protocol: "UDP" | "TCP";
   /** `host:port` that was asked for. */
   readonly address: string;
+  /** The system's error code, for example `EADDRINUSE`. */
+  readonly systemCode: string | undefined;
 
   /**
    * @param protocol what was to be bound
@@ -27,7 +31,9 @@ export class BindError extends Error {
     const code = bindErrorCode(cause.code);
     super(`Cannot bind ${protocol} ${address}: ${reasons[code] ?? cause.message}`, { cause });
     this.code = code;
+    this.protocol = protocol;
     this.address = address;
+    this.systemCode = cause.code;
   }
 }
 

@@ -1,3 +1,5 @@
+import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED, type Summary } from "@dnd/protocol";
+
 /**
  * What the main thread and the gossip worker share without messages (RULES 15): the main thread's
  * heartbeat, the numbers that every ping and ack carries, and the byte credits of both directions.
@@ -31,15 +33,15 @@ export interface LocalSummary {
   dropped: boolean;
 }
 
-/** A direction of the byte credits. */
-export type Direction = "toMain" | "toWorker";
+/** A direction of the credits: bytes of updates each way, and events (counted) to the main thread. */
+export type Direction = "toMain" | "toWorker" | "events";
 
 const maxScopeBytes = 64;
 
 // Int32 words.
 const sequenceWord = 0;
 const droppedWord = 1;
-const creditWords: Record<Direction, number> = { toMain: 2, toWorker: 4 }; // produced, consumed (mod 2^32)
+const creditWords: Record<Direction, number> = { toMain: 2, toWorker: 4, events: 7 }; // produced, consumed (mod 2^32)
 const beatWord = 6;
 // Float64 numbers, from byte 64.
 const clockAt = 0;
@@ -168,23 +170,23 @@ export class SharedState {
   }
 
   /**
-   * Takes credit for bytes about to cross, if fewer than `limit` are under way.
+   * Takes credit for bytes (or events) about to cross, if no more than `limit` are under way with them.
    *
    * @returns false when the bound is reached; nothing is taken then
    */
-  takeCredit(direction: Direction, bytes: number, limit: number): boolean {
-    if (this.bytesUnderWay(direction) + bytes > limit) return false;
-    Atomics.add(this.#words, creditWords[direction], bytes);
+  takeCredit(direction: Direction, amount: number, limit: number): boolean {
+    if (this.underWay(direction) + amount > limit) return false;
+    Atomics.add(this.#words, creditWords[direction], amount);
     return true;
   }
 
-  /** Gives credit back: the receiver is done with the bytes. */
-  giveCredit(direction: Direction, bytes: number): void {
-    Atomics.add(this.#words, creditWords[direction] + 1, bytes);
+  /** Gives credit back: the receiver is done with it. */
+  giveCredit(direction: Direction, amount: number): void {
+    Atomics.add(this.#words, creditWords[direction] + 1, amount);
   }
 
-  /** Bytes that crossed, or are about to, and were not given back yet. */
-  bytesUnderWay(direction: Direction): number {
+  /** What crossed, or is about to, and was not given back yet. */
+  underWay(direction: Direction): number {
     const word = creditWords[direction];
     return (Atomics.load(this.#words, word) - Atomics.load(this.#words, word + 1)) >>> 0;
   }
@@ -203,6 +205,17 @@ export class SharedState {
       scope: this.#scope.slice(0, this.#numbers[scopeLengthAt] ?? 0),
     };
   }
+}
+
+/** The local numbers as they travel. */
+export function toSummary(local: LocalSummary, generation: number, stalled: boolean): Summary {
+  const { clock, counter, algorithm, scope, horizon, seen } = local;
+  const flags =
+    (stalled ? SUMMARY_STALLED : 0) |
+    (local.ready ? SUMMARY_READY : 0) |
+    (local.dropped ? SUMMARY_DROPPED : 0);
+  const digest = algorithm === 0 ? new Uint8Array(0) : local.digest;
+  return { clock, generation, counter, digest, algorithm, scope, horizon, flags, seen };
 }
 
 /** A summary that says nothing: what a host without data leaves as it is. */

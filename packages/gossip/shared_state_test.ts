@@ -47,7 +47,7 @@ describe("SharedState", () => {
     expect(state.takeCredit("toMain", 5, 10)).to.equal(false);
     expect(state.takeCredit("toWorker", 10, 10)).to.equal(true);
     other.giveCredit("toMain", 6);
-    expect(state.bytesUnderWay("toMain")).to.equal(0);
+    expect(state.underWay("toMain")).to.equal(0);
     expect(state.takeCredit("toMain", 10, 10)).to.equal(true);
     state.markDropped();
     expect(other.readSummary().dropped).to.equal(true);
@@ -61,6 +61,6 @@ describe("SharedState", () => {
       expect(state.takeCredit("toMain", 1 << 20, 8 << 20)).to.equal(true);
       state.giveCredit("toMain", 1 << 20);
     }
-    expect(state.bytesUnderWay("toMain")).to.equal(0);
+    expect(state.underWay("toMain")).to.equal(0);
   });
 });

@@ -3,14 +3,8 @@
  * our own probes, goes through {@linkcode Claims.apply} and by its transition table into the member
  * table.
  */
-import type {
-  MEMBER_READY,
-  MEMBER_SKEWED} from "@dnd/protocol";
-import {
-  MAX_METADATA_BYTES,
-  type Member,
-  MEMBER_STALLED,
-} from "@dnd/protocol";
+import type { MEMBER_READY, MEMBER_SKEWED } from "@dnd/protocol";
+import { MAX_METADATA_BYTES, type Member, MEMBER_STALLED } from "@dnd/protocol";
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
 import {

@@ -165,6 +165,11 @@ export class UdpTransport {
     return true;
   }
 
+  /** Whether an address (`host:port`) is an IP literal of a family that this socket speaks. */
+  canReach(address: string): boolean {
+    return this.#target(address) !== undefined;
+  }
+
   /** Hands everything that waits to the kernel at once: the last words before {@linkcode close}. */
   flush(): void {
     this.#sentThisTurn = Number.NEGATIVE_INFINITY;

@@ -65,7 +65,7 @@ const RANDOM_WORDS = 256;
  */
 export class SealedPacketCodec implements PacketCodec {
   readonly #receiver: PacketReceiver;
-  readonly #mode: SealingMode;
+  #mode: SealingMode;
   readonly #clusterTag: number;
   readonly #maxSenders: number;
   readonly #replays: ReplayGuard;
@@ -101,8 +101,13 @@ export class SealedPacketCodec implements PacketCodec {
     return this.#keyring;
   }
 
-  /** Puts other keys in place: a step of a rotation. Counters and replay windows go on. */
-  setKeyring(keyring: Keyring): void {
+  /**
+   * Puts other keys in place: a step of a rotation. Counters and replay windows go on.
+   *
+   * @param mode the last step of switching a cluster over: `required`. Default: as it was
+   */
+  setKeyring(keyring: Keyring, mode: SealingMode = this.#mode): void {
+    this.#mode = mode;
     this.#sealer = this.#sealerOf(keyring);
     this.#keyring = keyring;
     this.#openers.clear();
