@@ -43,7 +43,7 @@ export interface Environment {
   readonly lastLength: number;
 
   /** The checksum of the key of the last {@linkcode Environment.read} of an entry. */
-  lastKeyChecksum(): number;
+  readonly lastKeyChecksum: number;
 
   range(range: RowRange, values?: boolean): Iterable<Row>;
 
@@ -80,31 +80,27 @@ interface Statistics {
   readonly free?: { readonly entryCount?: unknown };
 }
 
-/** Encodes row keys, and remembers where the last one was written, for its checksum. */
+/**
+ * Encodes row keys. For the key of a read it also makes the checksum, while it is being written: lmdb
+ * puts its answer where the key was.
+ */
 class KeyEncoder {
-  #target: Uint8Array = new Uint8Array(0);
-  #start = 0;
-  #end = 0;
+  isRead = false;
+  checksum = 0;
 
   readonly writeKey = (key: RowKey, target: Buffer, start: number): number => {
-    if (typeof key === "string") {
-      target[start] = TAG_ENTRY;
-      this.#end = start + 1 + target.write(key, start + 1);
-    } else {
+    if (typeof key !== "string") {
       target.set(key, start);
-      this.#end = start + key.length;
+      return start + key.length;
     }
-    this.#target = target;
-    this.#start = start;
-    return this.#end;
+    target[start] = TAG_ENTRY;
+    const end = start + 1 + target.write(key, start + 1);
+    if (this.isRead) this.checksum = keyChecksum(target, start, end);
+    return end;
   };
 
   readonly readKey = (source: Buffer, start: number, end: number): Buffer =>
     Buffer.from(source.subarray(start, end));
-
-  checksum(): number {
-    return keyChecksum(this.#target, this.#start, this.#end);
-  }
 }
 
 /**
@@ -147,12 +143,14 @@ class LmdbEnvironment implements Environment {
   }
 
   read(row: RowKey): Buffer | undefined {
+    this.#encoder.isRead = true;
     const bytes = this.#database.getBinaryFast(row);
+    this.#encoder.isRead = false;
     return bytes === undefined ? undefined : asBuffer(bytes);
   }
 
-  lastKeyChecksum(): number {
-    return this.#encoder.checksum();
+  get lastKeyChecksum(): number {
+    return this.#encoder.checksum;
   }
 
   *range({ from, to }: RowRange, values = true): Iterable<Row> {

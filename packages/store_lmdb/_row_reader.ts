@@ -57,7 +57,7 @@ export class RowReader {
     const environment = this.#environment;
     const bytes = environment.read(key);
     if (bytes === undefined) return this.#missing(key, marks);
-    const keyState = environment.lastKeyChecksum();
+    const keyState = environment.lastKeyChecksum;
     const entry = readRecord(key, bytes, environment.lastLength, keyState);
     return entry ?? new Damage(this.#head(key), false);
   }
@@ -67,7 +67,7 @@ export class RowReader {
     const environment = this.#environment;
     const bytes = environment.read(key);
     if (bytes === undefined) return undefined;
-    const keyState = environment.lastKeyChecksum();
+    const keyState = environment.lastKeyChecksum;
     return readRecord(key, bytes, environment.lastLength, keyState, true);
   }
 

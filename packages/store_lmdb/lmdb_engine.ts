@@ -9,106 +9,30 @@ import {
   type ScanOptions,
   type StoredEntry,
   type TimeIndex,
-  DamagedError,
   StorageError,
   compareKeys,
-  expiryIndexTime,
-  reapIndexTime,
 } from "@dnd/store";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { CeilingFile } from "./_ceiling_file.ts";
+import type { CeilingFile } from "./_ceiling_file.ts";
 import { CommitQueue } from "./_commit_queue.ts";
-import { type DataFile, openDataFile, schemaRow, settleCopy } from "./_data_file.ts";
+import { type DataFile, schemaRow, settleCopy } from "./_data_file.ts";
 import { syncFile, syncFolder } from "./_durable_files.ts";
-import { CommitError, type Environment } from "./_environment.ts";
+import { CommitError } from "./_environment.ts";
 import { FreeSpace } from "./_free_space.ts";
 import type { Group } from "./_group.ts";
 import { leafDeltas, writeGroup } from "./_group_writer.ts";
 import { LeafSums } from "./_leaf_sums.ts";
+import { MergedReader } from "./_merged_reader.ts";
 import { Overlay } from "./_overlay.ts";
-import { Damage } from "./_row_reader.ts";
 import { TAG_STATE, plainRow } from "./_rows.ts";
 import { encodeState } from "./_state_row.ts";
-import { type DataFolder, openDataFolder } from "./data_folder.ts";
+import type { DataFolder } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
-
-/** How an {@linkcode LmdbEngine} is opened. */
-export interface LmdbEngineOptions {
-  /**
-   * The data folder: its path, or an open one, which stays open when the engine is closed. It is made
-   * if it does not exist.
-   */
-  readonly folder: string | DataFolder;
-
-  /** Whether closing the engine closes the folder. Default: if `folder` is a path. */
-  readonly closesFolder?: boolean | undefined;
-
-  /**
-   * `sync` (default): `committed()` resolves when the writes are on disk, with everything before them.
-   * `async`: it resolves at once; a crash of the process or of the machine loses what was not on disk yet,
-   * usually the last few milliseconds, and never a write without losing all after it.
-   */
-  readonly durability?: "sync" | "async" | undefined;
-
-  /**
-   * How many bytes of writes may wait for their commit before further ones are refused as `overloaded`.
-   * Default 64 MiB. Higher: longer bursts are taken, and more memory.
-   */
-  readonly maxPendingBytes?: number | undefined;
-
-  /**
-   * How many bytes of the file system stay free: below that, writes are refused as `storage-full` before they
-   * are stamped. Default 64 MiB, but at most a twentieth of the file system. Lower: more of the disk is
-   * used, and a commit may find no room, which leaves the outcome of its writes unknown.
-   */
-  readonly reserveBytes?: number | undefined;
-
-  /**
-   * How long a commit may take before the disk counts as dead (`storage-failed`), in milliseconds. Default
-   * 30,000; `Infinity` waits for ever. Lower: writers are answered sooner when the disk hangs.
-   */
-  readonly commitDeadlineMs?: number | undefined;
-
-  /** Opens the data file: for tests that make it fail. */
-  readonly openEnvironment?: ((path: string) => Promise<Environment>) | undefined;
-}
+import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
-
-/**
- * Opens the durable engine of a map. It belongs to this process until it is closed.
- *
- * @throws {DataFolderError} if the folder is in use, damaged, or of another version or cluster
- *
- * @example
- * ```ts
- * import { VersionedMap } from "@dnd/store";
- * import { openEngine } from "@dnd/store-lmdb";
- *
- * const engine = await openEngine({ folder: "./data" });
- * const map = new VersionedMap({ node: "a", engine, clock: Date.now });
- * map.put("user1", new TextEncoder().encode("Jack"));
- * await map.committed(); // on disk
- * await map.close();
- * ```
- */
-export async function openEngine(options: LmdbEngineOptions): Promise<LmdbEngine> {
-  const { folder } = options;
-  const dataFolder = typeof folder === "string" ? await openDataFolder(folder) : folder;
-  let file: DataFile | undefined;
-  try {
-    file = await openDataFile(dataFolder.path, options.openEnvironment);
-    const ceiling = new CeilingFile(join(dataFolder.path, "ceiling"));
-    syncFolder(dataFolder.path);
-    return new LmdbEngine(options, { dataFolder, file, ceiling });
-  } catch (error) {
-    await file?.environment.close();
-    if (typeof folder === "string") await dataFolder.close();
-    throw error;
-  }
-}
 
 /** What an engine is made of. */
 export interface LmdbEngineParts {
@@ -134,6 +58,7 @@ export class LmdbEngine implements Engine {
   readonly #space: FreeSpace;
   readonly #queue: CommitQueue;
   readonly #overlay = new Overlay();
+  readonly #reads: MergedReader;
   readonly #meta: Map<string, Uint8Array | undefined>;
 
   #listener: EngineListener | undefined;
@@ -141,7 +66,6 @@ export class LmdbEngine implements Engine {
   #ceiling: number;
   #epoch: number;
   #written: { readonly epoch: number; readonly ceiling: number };
-  #marks: number;
   #transaction: number;
   #committedCounter: number;
   #commits = 0;
@@ -155,12 +79,12 @@ export class LmdbEngine implements Engine {
     this.#isAsync = options.durability === "async";
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_PENDING_BYTES;
     this.#space = new FreeSpace(dataFolder.path, options.reserveBytes);
+    this.#reads = new MergedReader(file.reader, this.#overlay, file.state.damaged);
     this.#meta = file.meta;
     this.#state = { ...file.state.map };
     this.#epoch = file.state.epoch;
     this.#ceiling = Math.max(file.state.ceiling, ceiling.ceiling(this.#epoch));
     this.#written = { epoch: this.#epoch, ceiling: this.#ceiling };
-    this.#marks = file.state.damaged;
     this.#transaction = file.environment.transaction;
     this.#committedCounter = this.#state.counter;
     this.#queue = new CommitQueue({
@@ -198,17 +122,7 @@ export class LmdbEngine implements Engine {
   }
 
   get(key: string): StoredEntry | undefined {
-    this.#check();
-    const pending = this.#overlay.get(key);
-    if (pending !== undefined) {
-      if (pending.isDamaged) throw new DamagedError(key, { marked: true });
-      return pending.entry;
-    }
-    const entry = this.#read(() => this.#parts.file.reader.entry(key, this.#marks > 0));
-    if (entry instanceof Damage) {
-      throw new DamagedError(key, { head: entry.head, marked: entry.isMarked });
-    }
-    return entry;
+    return this.#read(() => this.#reads.get(key));
   }
 
   admit(bytes: number): void {
@@ -230,15 +144,17 @@ export class LmdbEngine implements Engine {
 
   write(batch: Batch): void {
     this.#check();
+    const reads = this.#reads;
     const group = this.#queue.open();
     for (const change of batch.changes) {
-      const wasMarked = this.#isMarked(change.key);
+      const wasMarked = this.#read(() => reads.isMarked(change.key));
       const isMarked = change.damaged === true;
-      if (isMarked !== wasMarked) this.#marks += isMarked ? 1 : -1;
+      if (isMarked !== wasMarked) reads.marks += isMarked ? 1 : -1;
+      if (reads.suspects.size > 0) reads.suspects.delete(change.key);
       this.#overlay.set(group.add(change, wasMarked));
     }
     group.addRest(batch);
-    group.marks = this.#marks;
+    group.marks = reads.marks;
     if (batch.lowerCeiling === true) {
       this.#epoch += 1;
       this.#ceiling = batch.ceiling;
@@ -249,12 +165,6 @@ export class LmdbEngine implements Engine {
       else this.#meta.set(name, new Uint8Array(bytes));
     }
     this.#state = { ...batch.state };
-  }
-
-  #isMarked(key: string): boolean {
-    const pending = this.#overlay.get(key);
-    if (pending !== undefined) return pending.isDamaged;
-    return this.#marks > 0 && this.#read(() => this.#parts.file.reader.isMarked(key));
   }
 
   committed(): Promise<void> {
@@ -278,110 +188,27 @@ export class LmdbEngine implements Engine {
   }
 
   scan(options: ScanOptions): StoredEntry[] {
-    this.#check();
-    const { limit } = options;
-    const pending = this.#overlay.entries(options, limit);
-    return this.#read(() => {
-      const found: StoredEntry[] = [];
-      let next = 0;
-      for (const entry of this.#parts.file.reader.entries(options)) {
-        if (this.#overlay.get(entry.key) !== undefined) continue;
-        for (; next < pending.length; next += 1) {
-          const waiting = pending[next];
-          if (waiting === undefined || compareKeys(waiting.key, entry.key) > 0) break;
-          found.push(waiting);
-        }
-        if (found.length >= limit) break;
-        found.push(entry);
-      }
-      return [...found, ...pending.slice(next)].slice(0, limit);
-    });
+    return this.#read(() => this.#reads.scan(options));
   }
 
   changes(after: number, limit: number): StoredEntry[] {
-    this.#check();
-    return this.#read(() => {
-      const found: StoredEntry[] = [];
-      for (const { counter, key } of this.#parts.file.reader.changes(after)) {
-        if (found.length >= limit) return found;
-        const entry = this.#stored(key);
-        if (entry?.counter === counter) found.push(entry);
-      }
-      for (const { entry } of this.#overlay.all()) {
-        if (entry !== undefined && entry.counter > after) found.push(entry);
-      }
-      return found.sort((a, b) => a.counter - b.counter).slice(0, limit);
-    });
+    return this.#read(() => this.#reads.changes(after, limit));
   }
 
   heads(low: number, high: number): Iterable<Head> {
-    this.#check();
-    return this.#read(() => {
-      const found: Head[] = [];
-      for (const head of this.#parts.file.reader.heads(low, high)) {
-        if (this.#overlay.get(head.key) === undefined) found.push(head);
-      }
-      const lastLeaf = (high - 1) >>> 17;
-      for (let leaf = low >>> 17; leaf <= lastLeaf && this.#overlay.size > 0; leaf += 1) {
-        for (const { entry } of this.#overlay.leaf(leaf)) {
-          const hash = entry === undefined ? -1 : entry.keyHash >>> 0;
-          if (entry !== undefined && hash >= low && hash < high) found.push(entry);
-        }
-      }
-      return found;
-    });
+    return this.#read(() => this.#reads.heads(low, high));
   }
 
   due(index: TimeIndex, upTo: number, limit: number): StoredEntry[] {
-    this.#check();
-    return this.#read(() => {
-      const found = this.#overlay.due(index, upTo);
-      const timeOf = index === "expiry" ? expiryIndexTime : reapIndexTime;
-      let stored = 0;
-      for (const { time, key } of this.#parts.file.reader.due(index)) {
-        if (time > upTo || stored >= limit) break;
-        const entry = this.#stored(key);
-        if (entry === undefined || timeOf(entry) !== time) continue;
-        found.push({ time, entry });
-        stored += 1;
-      }
-      found.sort((a, b) => a.time - b.time);
-      return found.slice(0, limit).map(({ entry }) => entry);
-    });
+    return this.#read(() => this.#reads.due(index, upTo, limit));
   }
 
   firstDue(index: TimeIndex): number | undefined {
-    this.#check();
-    return this.#read(() => {
-      const waiting = this.#overlay.firstDue(index);
-      const timeOf = index === "expiry" ? expiryIndexTime : reapIndexTime;
-      for (const { time, key } of this.#parts.file.reader.due(index)) {
-        if (waiting !== undefined && waiting <= time) return waiting;
-        const entry = this.#stored(key);
-        if (entry !== undefined && timeOf(entry) === time) return time;
-      }
-      return waiting;
-    });
-  }
-
-  /** The entry that the file holds of a key, unless something newer waits, or it is damaged. */
-  #stored(key: string): StoredEntry | undefined {
-    if (this.#overlay.get(key) !== undefined) return undefined;
-    const entry = this.#parts.file.reader.entry(key, this.#marks > 0);
-    return entry instanceof Damage ? undefined : entry;
+    return this.#read(() => this.#reads.firstDue(index));
   }
 
   damaged(limit: number): string[] {
-    this.#check();
-    const keys = new Set<string>();
-    if (this.#marks > 0) {
-      for (const key of this.#read(() => [...this.#parts.file.reader.marked()])) keys.add(key);
-    }
-    for (const { key, isDamaged } of this.#overlay.all()) {
-      if (isDamaged) keys.add(key);
-      else keys.delete(key);
-    }
-    return [...keys].sort(compareKeys).slice(0, limit);
+    return this.#read(() => this.#reads.damaged(limit));
   }
 
   meta(name: string): Uint8Array | undefined {
@@ -400,7 +227,7 @@ export class LmdbEngine implements Engine {
     return {
       pendingBytes: this.#queue.bytes,
       pendingKeys: this.#overlay.size,
-      damaged: this.#marks,
+      damaged: this.#reads.marks,
       damagedRows: reader.damagedRows,
       mendedPartitions,
       commits: this.#commits,
@@ -495,6 +322,7 @@ export class LmdbEngine implements Engine {
 
   /** What lmdb throws while reading is damage of its pages: there is no key to name. */
   #read<T>(read: () => T): T {
+    this.#check();
     try {
       return read();
     } catch (error) {

@@ -16,4 +16,6 @@
 export * from "./data_folder.ts";
 export * from "./data_folder_error.ts";
 export * from "./lmdb_engine.ts";
+export * from "./lmdb_engine_options.ts";
+export * from "./open_engine.ts";
 export * from "./open_map.ts";

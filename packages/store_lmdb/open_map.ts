@@ -1,6 +1,7 @@
 import { VersionedMap, type VersionedMapOptions } from "@dnd/store";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
-import { type LmdbEngineOptions, openEngine } from "./lmdb_engine.ts";
+import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
+import { openEngine } from "./open_engine.ts";
 
 /** How {@linkcode openMap} opens a map. */
 export interface OpenMapOptions
