@@ -130,12 +130,12 @@ export class CommitQueue {
 
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
+    this.#flying = false;
     if (!this.#options.isFull(error)) {
       this.#stop(error);
       return;
     }
     // The transaction was taken back as a whole, and no sync has failed: it can be written again.
-    this.#flying = false;
     const full = new StorageError("storage-full", "Cannot commit: the disk is full", {
       outcome: "unknown",
       cause: error,

@@ -103,12 +103,21 @@ class KeyEncoder {
     Buffer.from(source.subarray(start, end));
 }
 
+/** How a data file is opened. */
+export interface EnvironmentOptions {
+  /** Leaves the sync of every commit out. The power-cut rig has to notice. */
+  readonly noSync?: boolean;
+}
+
 /**
  * Opens a data file; makes it if it does not exist.
  *
  * @throws {Error} of lmdb, if the file is none of LMDB's or cannot be opened
  */
-export async function openEnvironment(path: string): Promise<Environment> {
+export async function openEnvironment(
+  path: string,
+  options: EnvironmentOptions = {},
+): Promise<Environment> {
   const { open } = await import("lmdb");
   const encoder = new KeyEncoder();
   const database: RootDatabase<Buffer, RowKey> = open<Buffer, RowKey>({
@@ -116,6 +125,7 @@ export async function openEnvironment(path: string): Promise<Environment> {
     noSubdir: true,
     maxDbs: 1,
     overlappingSync: false,
+    noSync: options.noSync === true,
     eventTurnBatching: false,
     encoding: "binary",
     keyEncoder: encoder,

@@ -1,0 +1,39 @@
+import { Ledger, randomFrom, startWriter } from "./_rig.ts";
+import { openMap } from "./open_map.ts";
+
+/** What a run of the crash rig found. */
+export interface CrashResult {
+  readonly cycles: number;
+  readonly acknowledged: number;
+  readonly lost: string[];
+  readonly wrong: string[];
+}
+
+/** Kills a writer at random moments, and checks after each time what is there. */
+export async function runCrashes(
+  folder: string,
+  options: { readonly cycles: number; readonly seed: number },
+): Promise<CrashResult> {
+  const random = randomFrom(options.seed);
+  const ledger = new Ledger();
+  const lost: string[] = [];
+  const wrong: string[] = [];
+  for (let cycle = 1; cycle <= options.cycles; cycle += 1) {
+    const writer = startWriter(folder, ledger, { cycle });
+    await writer.acknowledged(1 + Math.floor(random() * 200));
+    await afterMs(random() * 5); // anywhere in a commit
+    writer.process.kill("SIGKILL");
+    await writer.ended;
+    if (writer.errors() !== "") wrong.push(`cycle ${cycle}: ${writer.errors()}`);
+    const map = await openMap({ folder, node: "rig" });
+    const found = ledger.check(map);
+    lost.push(...found.lost.map((line) => `cycle ${cycle}: ${line}`));
+    wrong.push(...found.wrong.map((line) => `cycle ${cycle}: ${line}`));
+    await map.close();
+  }
+  return { cycles: options.cycles, acknowledged: ledger.acknowledged, lost, wrong };
+}
+
+function afterMs(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
