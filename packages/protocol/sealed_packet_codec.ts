@@ -159,7 +159,7 @@ export class SealedPacketCodec implements PacketCodec {
     const flags = destinationFlags(destination);
     const body = encodeBody(envelope, options.padToBytes);
     const more = additionalData(cluster, flags, destination);
-    const packet = Buffer.alloc(PACKET_OVERHEAD_BYTES + body.length);
+    const packet = new Uint8Array(PACKET_OVERHEAD_BYTES + body.length);
     const header: PacketHeader = {
       version: PROTOCOL_VERSION,
       flags: flags | PACKET_SEALED,
