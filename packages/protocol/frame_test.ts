@@ -26,8 +26,8 @@ describe("encodeFrame() and FrameDecoder", () => {
           const stream = Buffer.concat(frames.map((frame) => encodeFrame(frame)));
           const decoder = new FrameDecoder();
           const got: Frame[] = [];
-          for (let at = 0; at < stream.length;) {
-            const piece = cuts.next().value;
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const piece = cuts[i % cuts.length] ?? 1;
             const chunk = Uint8Array.from(stream.subarray(at, at + piece));
             got.push(...decoder.push(chunk));
             chunk.fill(0xee); // what was pushed is the caller's again

@@ -111,7 +111,6 @@ export class SealedPacketCodec implements PacketCodec {
     this.#sealer = this.#sealerOf(keyring);
     this.#keyring = keyring;
     this.#openers.clear();
-    this.#canOpen.clear();
   }
 
   #sealerOf(keyring: Keyring): KeyObject {

@@ -212,6 +212,19 @@ describe("SealedPacketCodec", () => {
       expect(a.encode(fromA, { destination: B })[2]).to.equal(7);
     });
 
+    it("goes on sealing for the same peers during a rotation", () => {
+      const a = codec(A, [OLD], "permissive");
+      const strict = codec(B, [OLD, NEW]);
+      a.decode(strict.encode(fromB, { destination: A }));
+      a.setKeyring(new Keyring([OLD, NEW]));
+      expect(codeOf(strict, a.encode(fromA, { destination: B }))).to.equal(undefined);
+      a.setKeyring(new Keyring([NEW, OLD]), "required");
+      expect(codeOf(strict, a.encode(fromA, { destination: B }))).to.equal(undefined);
+      expect(codeOf(a, new PlainPacketCodec(B).encode(fromB, { destination: A }))).to.equal(
+        "unsealed",
+      );
+    });
+
     it("switches a running cluster over, node by node, without a packet lost", () => {
       const nodes = Array.from({ length: 4 }, (_, i) => ({ ...A, id: `${i}`.repeat(32) }));
       let boots = 0;
