@@ -4,6 +4,9 @@ import type { ExportLine, ImportFailure, ImportResult } from "./operations.ts";
 /** About how much is sent in one request: not every fetch can send a body as a stream. */
 const CHUNK_CHARS = 1024 * 1024;
 
+/** Failures that are listed; the rest is counted. */
+const MAX_FAILURES = 1000;
+
 /**
  * Sends lines in requests of about a mebibyte each, one after the other, and adds up the answers.
  *
@@ -15,6 +18,7 @@ export async function importLines(
   send: (body: string, imported: number) => Promise<Readonly<Record<string, unknown>>>,
 ): Promise<ImportResult> {
   let imported = 0;
+  let failedCount = 0;
   const failed: ImportFailure[] = [];
   let chunk: string[] = [];
   let chars = 0;
@@ -22,8 +26,9 @@ export async function importLines(
   const flush = async (): Promise<void> => {
     const answer = await send(chunk.join(""), imported);
     imported += Number(answer["imported"]);
-    for (const failure of readArray(answer["failed"], "failed")) {
-      const { line, code, detail } = failure;
+    const failures = readArray(answer["failed"], "failed");
+    failedCount += Math.max(failures.length, Number(answer["failedCount"] ?? 0));
+    for (const { line, code, detail } of failures.slice(0, MAX_FAILURES - failed.length)) {
       failed.push({ line: sent + Number(line), code: String(code), detail: String(detail) });
     }
     sent += chunk.length;
@@ -37,5 +42,5 @@ export async function importLines(
     if (chars >= CHUNK_CHARS) await flush();
   }
   if (chunk.length > 0) await flush();
-  return { imported, failed };
+  return { imported, failed, failedCount };
 }

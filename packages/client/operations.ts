@@ -45,8 +45,10 @@ export interface ImportFailure {
 export interface ImportResult {
   /** Lines that are stored now. */
   readonly imported: number;
-  /** Lines that are not. */
+  /** Lines that are not: the first 1,000 of them. */
   readonly failed: readonly ImportFailure[];
+  /** How many that are in all. */
+  readonly failedCount: number;
 }
 
 /** A member as the answering node sees it. */

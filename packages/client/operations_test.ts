@@ -139,7 +139,27 @@ describe("Client operations", function () {
       node.requests,
       Array.from({ length: 3 }, () => "POST /import?keep=versions"),
     );
-    assert.deepEqual(await dnd.import([]), { imported: 0, failed: [] });
+    assert.equal(result.failedCount, 3);
+    assert.deepEqual(await dnd.import([]), { imported: 0, failed: [], failedCount: 0 });
+  });
+
+  it("lists the first 1,000 failures of an import and counts the others", async () => {
+    node.intercept = (request, response) => {
+      void bodyOf(request).then((body) => {
+        const count = body.trimEnd().split("\n").length;
+        const failed = Array.from({ length: Math.min(count, 1000) }, (_, n) => {
+          return { line: n + 1, code: "invalid-key", detail: "bad" };
+        });
+        sendJson(response, 200, { imported: 0, failed, failedCount: count });
+      });
+      return true;
+    };
+    const value = "x".repeat(700);
+    const result = await dnd.import(Array.from({ length: 5000 }, (_, n) => line(n, value)));
+    assert.equal(result.failedCount, 5000);
+    assert.equal(result.failed.length, 1000);
+    assert.equal(result.failed[999]?.line, 1000);
+    assert.ok(node.requests.length > 1);
   });
 
   it("says how much of an import is stored when a piece fails", async () => {
