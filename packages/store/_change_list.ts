@@ -7,19 +7,27 @@ import type { StoredEntry } from "./stored_entry.ts";
  */
 export class ChangeList {
   #newest: StoredEntry | undefined;
+  #oldest: StoredEntry | undefined;
+
+  /** The entry with the lowest counter. */
+  get oldest(): StoredEntry | undefined {
+    return this.#oldest;
+  }
 
   append(entry: StoredEntry): void {
     const last = this.#newest;
     entry.older = last;
     if (last !== undefined) last.newer = entry;
+    else this.#oldest = entry;
     this.#newest = entry;
   }
 
   remove(entry: StoredEntry): void {
     const { older, newer } = entry;
     if (older !== undefined) older.newer = newer;
+    else this.#oldest = newer;
     if (newer !== undefined) newer.older = older;
-    else if (this.#newest === entry) this.#newest = older;
+    else this.#newest = older;
     entry.older = undefined;
     entry.newer = undefined;
   }
@@ -30,6 +38,7 @@ export class ChangeList {
     entry.older = older;
     entry.newer = newer;
     if (older !== undefined) older.newer = entry;
+    else this.#oldest = entry;
     if (newer !== undefined) newer.older = entry;
     else this.#newest = entry;
     previous.older = undefined;

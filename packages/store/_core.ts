@@ -7,7 +7,7 @@ import type { MapState } from "./map_state.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
 import { STAMPS_PER_MS, msOf, stampOf } from "./version.ts";
-import type { StoredEntry } from "./stored_entry.ts";
+import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { Watchers } from "./_watchers.ts";
 import { InputTypeError } from "./errors.ts";
 import { checkCount, checkNode, checkTime } from "./check.ts";
@@ -89,6 +89,12 @@ export class Core {
     }
     checkTime("now", now);
     return now;
+  }
+
+  /** Our own copy of bytes that may lie in a frame or a pool that somebody else writes into. */
+  copy(bytes: Uint8Array): Uint8Array {
+    if (bytes.length === 0) return NO_BYTES;
+    return this.engine.keep === undefined ? new Uint8Array(bytes) : this.engine.keep(bytes);
   }
 
   /** A stamp for a local write, below the durable ceiling (rule 7). */

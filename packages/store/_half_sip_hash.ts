@@ -175,6 +175,47 @@ export function absorbAscii(text: string): number {
   return all < 128 ? rest : NaN;
 }
 
+/**
+ * Takes in words from an array, the last of them the last of the hash, and ends it:
+ * {@linkcode result} holds it afterwards. Does what `absorb` and `finalize` do, without leaving the
+ * loop.
+ *
+ * @param state the lanes to begin with
+ */
+export function finishWords(state: Int32Array, words: Int32Array, count: number): void {
+  let v0 = state[0] ?? 0;
+  let v1 = state[1] ?? 0;
+  let v2 = state[2] ?? 0;
+  let v3 = state[3] ?? 0;
+  const end = 2 * count + 8;
+  let word = 0;
+  for (let i = 0; i < end; i += 1) {
+    if (i < 2 * count) {
+      if ((i & 1) === 0) {
+        word = words[i >>> 1] ?? 0;
+        v3 ^= word;
+      }
+    } else if (i === 2 * count) {
+      v2 ^= 0xee;
+    } else if (i === 2 * count + 4) {
+      result[0] = v1 ^ v3;
+      v1 ^= 0xdd;
+    }
+    v0 = (v0 + v1) | 0;
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
+    v0 = (v0 << 16) | (v0 >>> 16);
+    v2 = (v2 + v3) | 0;
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
+    v0 = (v0 + v3) | 0;
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
+    v2 = (v2 + v1) | 0;
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
+    v2 = (v2 << 16) | (v2 >>> 16);
+    if ((i & 1) === 1 && i < 2 * count) v0 ^= word;
+  }
+  result[1] = v1 ^ v3;
+}
+
 /** Ends a hash whose last word has been taken in; {@linkcode result} holds it afterwards. */
 export function finalize(): void {
   lanes[2] = (lanes[2] ?? 0) ^ 0xee;

@@ -3,7 +3,7 @@ import { aheadMs, type Core } from "./_core.ts";
 import { checkEntry, checkKey, checkTime } from "./check.ts";
 import { finishEntry, stripEntry } from "./make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
-import { NO_BYTES, StoredEntry } from "./stored_entry.ts";
+import { StoredEntry } from "./stored_entry.ts";
 import type { EntryChange } from "./engine.ts";
 import type { Entry } from "./entry.ts";
 import { compareEntries } from "./merge_entries.ts";
@@ -22,8 +22,8 @@ export function mergeInto(
   if (options.trustedNow !== undefined) checkTime("trustedNow", options.trustedNow);
   let bytes = 0;
   for (const entry of list) {
-    checkKey(entry.key);
     if (!(entry instanceof StoredEntry)) checkEntry(entry);
+    checkKey(entry.key);
     bytes += entry.value.length;
   }
   core.engine.admit(bytes); // nothing was changed or stamped up to here
@@ -124,12 +124,12 @@ class Merge {
     const stored = finishEntry(
       key,
       {
-        value: entry instanceof StoredEntry ? entry.value : copyOf(entry.value),
+        value: entry instanceof StoredEntry ? entry.value : core.copy(entry.value),
         version: { time: version.time, node: core.intern(version.node) },
         contentType,
         expiresAt,
         deleted: entry.deleted,
-        extra: extra === undefined || extra.length === 0 ? undefined : copyOf(extra),
+        extra: extra === undefined || extra.length === 0 ? undefined : new Uint8Array(extra),
         counter: core.state.counter,
         stripped,
       },
@@ -173,11 +173,6 @@ function wins(entry: Entry, held: StoredEntry): boolean {
   if (time !== held.version.time) return time > held.version.time;
   if (node !== held.version.node) return node > held.version.node;
   return compareEntries(entry, held) > 0;
-}
-
-/** The bytes may lie in a frame or a pool that somebody else writes into: keep our own. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return bytes.length === 0 ? NO_BYTES : new Uint8Array(bytes);
 }
 
 function readWord(bytes: Uint8Array, at: number): number {

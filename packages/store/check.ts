@@ -92,6 +92,9 @@ export function checkCount(name: string, count: number, min: number): void {
  * @throws {InputTypeError | InputRangeError} that says which key, and why
  */
 export function checkEntry(entry: Entry): void {
+  if (typeof entry !== "object" || entry === null) {
+    throw invalid("entry", entry, "an object with key, value and version");
+  }
   try {
     const { version, extra, hash } = entry;
     if (typeof version !== "object" || version === null) {
@@ -127,7 +130,7 @@ export function checkEntry(entry: Entry): void {
     }
   } catch (error) {
     if (error instanceof Error) {
-      error.message = `Malformed entry for key ${show(entry.key)}: ${error.message}`;
+      error.message = `Malformed entry for key ${describe(entry.key)}: ${error.message}`;
     }
     throw error;
   }

@@ -164,6 +164,12 @@ export interface Engine {
   admit(bytes: number): void;
 
   /**
+   * A copy of the bytes of a value that will be written. Default: a buffer of its own. The memory
+   * engine packs small ones.
+   */
+  keep?(bytes: Uint8Array): Uint8Array;
+
+  /**
    * Applies a batch: visible to reads at once, durable when {@linkcode Engine.committed} says so.
    *
    * @throws {StorageError} if the engine failed or was closed; nothing is applied then

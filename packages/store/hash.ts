@@ -55,6 +55,7 @@ import {
   absorbBytes,
   begin,
   finalize,
+  finishWords,
   lastWord,
   result,
   resume,
@@ -121,6 +122,10 @@ function isWellFormed(text: string): boolean {
   return true;
 }
 
+const words = new Int32Array(16);
+let lastNode = "";
+let nodeEnd = 4;
+
 /** Hashes what follows the key of the last {@linkcode hashKey} into {@linkcode lastHash}. */
 export function hashFingerprint(
   time: number,
@@ -128,18 +133,24 @@ export function hashFingerprint(
   hashHigh: number,
   hashLow: number,
 ): void {
-  resume(keyState);
-  absorb(time | 0);
-  absorb(Math.floor(time / 0x100000000));
-  absorb(hashHigh);
-  absorb(hashLow);
-  const rest = absorbAscii(node);
-  if ((node.length & 3) !== 0) absorb(rest);
-  absorb(node.length | (keyLength << 16));
-  const keyWords = (keyLength >>> 2) + 1;
-  const nodeWords = (node.length + 3) >>> 2;
-  absorb(lastWord(0, 4 * (keyWords + 4 + nodeWords + 1)));
-  finalize();
+  words[0] = time | 0;
+  words[1] = time / 0x100000000;
+  words[2] = hashHigh;
+  words[3] = hashLow;
+  if (node !== lastNode) {
+    nodeEnd = 4; // the words of a node id, which is mostly that of the call before
+    for (let i = 0; i < node.length; i += 4, nodeEnd += 1) {
+      words[nodeEnd] =
+        (node.charCodeAt(i) || 0) |
+        ((node.charCodeAt(i + 1) || 0) << 8) |
+        ((node.charCodeAt(i + 2) || 0) << 16) |
+        ((node.charCodeAt(i + 3) || 0) << 24);
+    }
+    lastNode = node;
+  }
+  words[nodeEnd] = node.length | (keyLength << 16);
+  words[nodeEnd + 1] = lastWord(0, 4 * ((keyLength >>> 2) + 1 + nodeEnd + 1));
+  finishWords(keyState, words, nodeEnd + 2);
 }
 
 const plainState = new Int32Array(4); // the state after the header of a value without anything else

@@ -1,6 +1,7 @@
 import { ChangeList } from "./_change_list.ts";
 import { KeyOrder } from "./_key_order.ts";
 import { LeafIndex } from "./_leaf_index.ts";
+import { SmallValues } from "./_small_values.ts";
 import { TimeHeap } from "./_time_heap.ts";
 import {
   type Batch,
@@ -42,6 +43,7 @@ export class MemoryEngine implements Engine {
 
   readonly #entries = new Map<string, StoredEntry>();
   readonly #log = new ChangeList();
+  readonly #small: SmallValues = new SmallValues(this.#log);
   readonly #order: KeyOrder = new KeyOrder(this.#entries);
   readonly #leaves: LeafIndex = new LeafIndex(this.#entries);
   readonly #expiry: TimeHeap;
@@ -77,6 +79,10 @@ export class MemoryEngine implements Engine {
     const entry = this.#entries.get(key);
     if (entry === undefined) this.#checkMissing(key);
     return entry;
+  }
+
+  keep(bytes: Uint8Array): Uint8Array {
+    return this.#small.keep(bytes);
   }
 
   admit(): void {
@@ -166,6 +172,7 @@ export class MemoryEngine implements Engine {
 
   #put(entry: StoredEntry, previous: StoredEntry | undefined): void {
     const { key } = entry;
+    if (previous !== undefined) this.#small.removing(previous);
     this.#entries.set(key, entry);
     if (previous === undefined) {
       this.#order.add(key);
@@ -178,6 +185,7 @@ export class MemoryEngine implements Engine {
       this.#log.remove(previous);
       this.#log.append(entry);
     }
+    this.#small.added(entry);
     const expiry = expiryIndexTime(entry);
     if (expiry !== undefined) this.#expiry.push(expiry, entry);
     const reap = reapIndexTime(entry);
@@ -187,6 +195,7 @@ export class MemoryEngine implements Engine {
   #remove({ key, damaged, damagedHead }: EntryChange): void {
     const held = this.#entries.get(key);
     if (held !== undefined) {
+      this.#small.removing(held);
       this.#entries.delete(key);
       this.#order.remove();
       this.#leaves.remove();

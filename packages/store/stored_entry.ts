@@ -46,7 +46,7 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0);
  */
 export class StoredEntry implements Entry, Head {
   readonly key: string;
-  readonly value: Uint8Array;
+  value: Uint8Array;
   readonly version: Version;
   declare readonly contentType?: string;
   declare readonly expiresAt?: number;
@@ -113,6 +113,11 @@ export class StoredEntry implements Entry, Head {
   /** The content hash as 8 bytes, big-endian. */
   get hash(): Uint8Array {
     return toBytes(this.#hashHigh, this.#hashLow);
+  }
+
+  /** Puts the same bytes at another place: for an engine that moves its values in memory. */
+  move(value: Uint8Array): void {
+    this.value = value;
   }
 
   /** The neighbours in the change list of an engine that keeps entries in memory. */

@@ -85,7 +85,7 @@ export class VersionedMap {
     const ttlMs = options?.ttlMs;
     if (ttlMs !== undefined) checkTtl(ttlMs);
     return this.#write(key, now, {
-      value: value.length === 0 ? NO_BYTES : new Uint8Array(value),
+      value: core.copy(value),
       contentType,
       expiresAt: ttlMs === undefined ? undefined : Math.floor(now + ttlMs),
     });
