@@ -4,6 +4,7 @@ import { resolveNodeSettings, type Typed } from "./cli_parse.ts";
 import { readSecrets, readSeeds, toNodeOptions } from "./cli_settings.ts";
 import { UsageError } from "./cli_usage_error.ts";
 import { createNode } from "./create_node.ts";
+import { formatHostPort } from "@dnd/gossip";
 import type { DndNode } from "./dnd_node.ts";
 import type { NodeSettings } from "./cli_option_rows.ts";
 import type { NodeLogger } from "./node_logger.ts";
@@ -23,33 +24,28 @@ export async function startCommand(typed: Typed, host: CliProcess): Promise<numb
   const options = toNodeOptions(settings, seeds, secrets);
   const { logger, flush } = await openLogger(settings.logLevel ?? "info", host.stderr);
   const signals = new Signals(host, logger, flush);
-  let node: DndNode;
   try {
-    node = await createNode({ ...options, logger });
+    for (;;) {
+      const node = await createNode({ ...options, logger });
+      const { address = options.address ?? "127.0.0.1" } = options.http ?? {};
+      const [http, web] = [node.httpPort, node.webPort].map((port) =>
+        port === undefined ? "off" : formatHostPort(address, port),
+      );
+      host.stdout.write(
+        `dnd ready node=${node.id} gossip=${node.address} http=${http} web=${web}\n`,
+      );
+      signals.onHangup(() => reload(node, settings, logger));
+      signals.onStop(() => void node.close({ graceMs }));
+      const { reason } = await node.ended;
+      // On a copy of another node's data: the same folder again, under its new id (rule 19).
+      if (reason !== "copy" || signals.stopping) return reason === "failed" ? 3 : 0;
+    }
   } catch (error) {
+    throw mendable(error);
+  } finally {
     signals.off();
     flush();
-    throw mendable(error);
   }
-  const http = hostPort(settings, options.http?.address ?? options.address, node.httpPort);
-  const web = hostPort(settings, options.http?.address ?? options.address, node.webPort);
-  host.stdout.write(`dnd ready node=${node.id} gossip=${node.address} http=${http} web=${web}\n`);
-  signals.onHangup(() => reload(node, settings, logger));
-  signals.onStop(() => void node.close({ graceMs }));
-  const end = await node.ended;
-  signals.off();
-  flush();
-  return end.reason === "failed" ? 3 : 0;
-}
-
-function hostPort(
-  _settings: NodeSettings,
-  address: string | undefined,
-  port: number | undefined,
-): string {
-  if (port === undefined) return "off";
-  const host = address ?? "127.0.0.1";
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Errors that the person who typed can mend become one line; anything else is ours. */
@@ -101,6 +97,11 @@ class Signals {
     host.on("SIGTERM", this.#onTerminate);
     host.on("SIGINT", this.#onInterrupt);
     host.on("SIGHUP", this.#onHangup);
+  }
+
+  /** Whether a signal to stop has come. */
+  get stopping(): boolean {
+    return this.#stoppingSince !== undefined;
   }
 
   /** What stops the node; at once if a signal came before. */

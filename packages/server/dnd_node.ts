@@ -16,8 +16,11 @@ import { withCall } from "./with_call.ts";
 
 /** How a node ended. */
 export interface NodeEnd {
-  /** `closed`: by `close()`; `left`: by `leave()`; `failed`: the storage has failed (rule 17). */
-  readonly reason: "closed" | "left" | "failed";
+  /**
+   * `closed`: by `close()`; `left`: by `leave()`; `failed`: the storage has failed (rule 17); `copy`: it
+   * ran on a copy of another node's data, has taken a new id, and can be started again (rule 19).
+   */
+  readonly reason: "closed" | "left" | "failed" | "copy";
   /** What has failed. */
   readonly error?: Error;
 }
@@ -133,11 +136,13 @@ export class DndNode extends EmbeddedNode {
     return (await (await this.#http()).metrics()).text;
   }
 
-  /** Takes new tokens and certificates for HTTP from now on. */
+  /** Takes new keys for gossip, new tokens and certificates for HTTP, from now on. */
   async reload(secrets: {
+    readonly keys?: readonly Uint8Array[];
     readonly tokens?: Tokens;
     readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   }): Promise<void> {
+    if (secrets.keys !== undefined) await this.#parts.link.setKeys(secrets.keys);
     (await this.#http()).reload(secrets);
   }
 

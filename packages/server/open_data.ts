@@ -14,6 +14,8 @@ export interface NodeData {
   readonly copy: ((folder: string) => Promise<void>) | undefined;
   /** Raises the generation above this one, durably (rule 3). @returns the new one */
   raiseGeneration(above: number): number;
+  /** Takes a new id, durably: this node runs on a copy (rule 19). Used at the next start. */
+  renew(): void;
   /** Appends to the set-aside file; on disk when it returns (rule 1). @returns its path */
   setAside(text: string): string | undefined;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function openData(options: ResolvedNodeOptions): Promise<NodeData> 
     volatile: true,
     copy: undefined,
     raiseGeneration: (above) => (generation = Math.max(generation, above) + 1),
+    renew: () => undefined,
     setAside: () => undefined,
     close: async () => undefined,
   };

@@ -1,4 +1,50 @@
+import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { openDataFolder, openEngine } from "@dnd/store-lmdb";
 import type { NodeData } from "./open_data.ts";
-export async function openFolder(_folder: string, _cluster: string): Promise<NodeData> {
-  throw new TypeError("Cannot open");
+
+/**
+ * Opens a data folder and the durable engine in it.
+ *
+ * @throws {DataFolderError} when it is in use, of another cluster, or cannot be read
+ */
+export async function openFolder(path: string, cluster: string): Promise<NodeData> {
+  const folder = await openDataFolder(path, { cluster });
+  try {
+    const engine = await openEngine({ folder });
+    return {
+      get id() {
+        return folder.id;
+      },
+      get generation() {
+        return folder.generation;
+      },
+      engine,
+      volatile: false,
+      copy: (target) => engine.copy(target),
+      raiseGeneration: (above) => {
+        folder.raiseGeneration(above);
+        return folder.generation;
+      },
+      renew: () => folder.renew(),
+      setAside: (text) => {
+        const file = join(folder.path, "set-aside.ndjson");
+        const descriptor = openSync(file, "a", 0o600);
+        try {
+          appendFileSync(descriptor, text);
+          fsyncSync(descriptor);
+        } finally {
+          closeSync(descriptor);
+        }
+        return file;
+      },
+      close: async () => {
+        await engine.close();
+        await folder.close();
+      },
+    };
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
 }

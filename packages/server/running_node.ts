@@ -35,6 +35,8 @@ export interface RunningNodeParts {
   readonly durability: "sync" | "async";
   /** Makes a copy of the data in a folder; absent: nothing is on disk. */
   readonly copy?: ((folder: string) => Promise<void>) | undefined;
+  /** The node has left the cluster: it must close. */
+  readonly onLeft: () => void;
   /** The storage has failed for good (rule 17): the node must stop. */
   readonly onStorageFailed: (error: StorageError) => void;
 }
@@ -166,8 +168,17 @@ export class RunningNode implements NodeCore {
     return this.#parts.link.join(peers);
   }
 
-  leave(options: CallOptions): Promise<void> {
-    return this.#parts.link.leave(options);
+  async leave(options: CallOptions): Promise<void> {
+    this.checkOpen();
+    // What is written from here on would go nowhere.
+    this.#closing = true;
+    try {
+      await this.#parts.link.leave(options);
+    } catch (error) {
+      this.#closing = false;
+      throw error;
+    }
+    this.#parts.onLeft();
   }
 
   forget(node: string): Promise<void> {

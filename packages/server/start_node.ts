@@ -22,6 +22,8 @@ export interface LinkParts {
   readonly name: string;
   /** The map has changed by another member's write. */
   readonly onChanged: () => void;
+  /** Somebody else runs with this node's id (rule 19). */
+  readonly onCopy: () => void;
 }
 
 /** Seams for tests. */
@@ -48,10 +50,15 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
     undo.push(() => map.close());
     const name = options.name ?? defaultName(options.port);
     // The link is made first and tells of changes later.
-    const late: { core?: RunningNode } = {};
+    const late: { core?: RunningNode; close?: (end: NodeEnd) => void } = {};
     const onChanged = (): void => late.core?.changed();
+    const onCopy = (): void => {
+      logger.error({ id: data.id }, "another process runs with this node's id: taking a new one");
+      data.renew();
+      late.close?.({ reason: "copy" });
+    };
     const makeLink = hooks.link ?? (await import("./peer/peer_link.ts")).createPeerLink;
-    const link = await makeLink({ options, data, map, logger, name, onChanged });
+    const link = await makeLink({ options, data, map, logger, name, onChanged, onCopy });
     undo.push(() => link.stop());
 
     let end: Promise<void> | undefined;
@@ -71,11 +78,14 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       maxValueBytes: options.maxValueBytes,
       durability: options.durability,
       copy: data.copy,
+      // The answer to whoever asked goes out first.
+      onLeft: () => void setTimeout(() => void close({ reason: "left" }, 1_000), 50),
       // Waiting writes get their answers first; nothing is promised any more (rule 17).
       onStorageFailed: (error: StorageError) =>
         void setTimeout(() => void close({ reason: "failed", error }, 500), 50),
     });
     late.core = running;
+    late.close = (reason) => void close(reason, 500);
     undo.push(async () => running.close());
     const http = (): Promise<HttpService> =>
       (service ??= import("./http/http_service.ts").then(

@@ -88,7 +88,7 @@ export class NodeMetrics implements RequestObserver {
       const count = states.get(state) ?? 0;
       this.#set("dnd_members", "Members by state, this node included", count, { state });
     }
-    for (const [name, value] of Object.entries(link.figures())) {
+    for (const [name, value] of Object.entries(await link.figures())) {
       this.#set(`dnd_${snake(name)}`, `${name}`, value);
     }
     const { rss, heapUsed } = process.memoryUsage();

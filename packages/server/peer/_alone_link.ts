@@ -97,8 +97,12 @@ export class AloneLink implements ClusterLink {
     // It is.
   }
 
-  figures(): Readonly<Record<string, number>> {
+  async figures(): Promise<Readonly<Record<string, number>>> {
     return {};
+  }
+
+  async setKeys(): Promise<void> {
+    // Nothing is sealed.
   }
 
   async stop(): Promise<void> {

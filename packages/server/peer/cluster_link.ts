@@ -36,7 +36,9 @@ export interface ClusterLink {
   /** Resolves at the moment when the node is ready. */
   whenReady(): Promise<void>;
   /** Figures for the metrics, by name. */
-  figures(): Readonly<Record<string, number>>;
+  figures(): Promise<Readonly<Record<string, number>>>;
+  /** Replaces the keys of gossip and peer streams: the first seals, all open. */
+  setKeys(keys: readonly Uint8Array[]): Promise<void>;
   /** Says "stopped" to the others and closes the sockets. */
   stop(): Promise<void>;
 }

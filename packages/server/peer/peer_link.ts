@@ -1,6 +1,571 @@
+import { randomBytes } from "node:crypto";
+import {
+  DndError,
+  versionToEtag,
+  type CallOptions,
+  type ClusterMember,
+  type Explanation,
+} from "@dnd/client";
+import {
+  GossipNode,
+  decodeMetadata,
+  type GossipEvent,
+  type GossipNotice,
+  type MemberView,
+} from "@dnd/gossip";
+import { SUMMARY_DROPPED, SUMMARY_READY, decode } from "@dnd/protocol";
+import {
+  Replicator,
+  type ExplainAnswer,
+  type ReplicationEffect,
+  type ReplicationEvent,
+} from "@dnd/replication";
+import type { Entry } from "@dnd/store";
+import { exportLine } from "../export_entries.ts";
+import type { Followed, FollowOptions } from "../node_core.ts";
 import type { LinkParts } from "../start_node.ts";
-import { AloneLink } from "./_alone_link.ts";
-import type { ClusterLink } from "./cluster_link.ts";
-export async function createPeerLink(parts: LinkParts): Promise<ClusterLink> {
-  return new AloneLink(parts.map);
+import type { ClusterLink, CopyProgress } from "./cluster_link.ts";
+import { explain } from "./explanation.ts";
+import { loadMembers, saveMembers } from "./remembered_members.ts";
+import { ReplicationDriver } from "./replication_driver.ts";
+
+/** Members are kept so long after a change: a burst of them is one write. */
+const rememberMs = 200;
+/** How often the clock goes into the pings when nothing changes. */
+const summaryMs = 250;
+/** How often the lateness of the event loop is measured. */
+const delayMs = 100;
+
+/** Starts gossip and replication of a node. @throws {BindError} and the like; nothing is left open */
+export async function createPeerLink(parts: LinkParts): Promise<PeerLink> {
+  const { options, data, map, logger, name } = parts;
+  const remembered = loadMembers(map, logger);
+  const gossip = new GossipNode({
+    id: data.id,
+    generation: data.generation,
+    port: options.port,
+    address: options.address === "localhost" ? "127.0.0.1" : options.address,
+    seeds: options.seeds,
+    cluster: options.cluster,
+    name,
+    volatile: data.volatile,
+    remembered,
+    profile: options.profile,
+    logger,
+    ...(options.advertise === undefined ? {} : { advertise: options.advertise }),
+    ...(options.thread === undefined ? {} : { thread: options.thread }),
+    ...(options.maxDatagramBytes === undefined
+      ? {}
+      : { maxDatagramBytes: options.maxDatagramBytes }),
+    ...(options.forgetAfterMs === undefined ? {} : { forgetAfterMs: options.forgetAfterMs }),
+    ...(options.keys === undefined ? {} : { keys: options.keys }),
+    ...(options.sealing === undefined ? {} : { sealing: options.sealing }),
+    ...(options.insecure === undefined ? {} : { insecure: options.insecure }),
+  });
+  await gossip.start();
+  return new PeerLink(parts, gossip, remembered.length > 0);
+}
+
+/** The others, over gossip and replication. */
+export class PeerLink implements ClusterLink {
+  copy: CopyProgress | undefined;
+  readonly #parts: LinkParts;
+  readonly #gossip: GossipNode;
+  readonly #replicator: Replicator;
+  readonly #driver: ReplicationDriver;
+  readonly #receipts = new Map<number, (event: Followed) => void>();
+  readonly #explanations = new Map<number, (answers: readonly ExplainAnswer[]) => void>();
+  readonly #readyWaiters: (() => void)[] = [];
+  readonly #timers: ReturnType<typeof setInterval>[] = [];
+  #leaving: ((error: DndError | undefined, departed: number) => void) | undefined;
+  #remembering: ReturnType<typeof setTimeout> | undefined;
+  #summarizing: ReturnType<typeof setImmediate> | undefined;
+  #toldReady: boolean | undefined;
+  #toldSkewed: boolean | undefined;
+  #counter = 0;
+  #stopped: Promise<void> | undefined;
+
+  /** @param gossip has been started */
+  constructor(parts: LinkParts, gossip: GossipNode, hasRemembered: boolean) {
+    const { map, options } = parts;
+    this.#parts = parts;
+    this.#gossip = gossip;
+    const seeds = options.seeds.filter((seed) => seed !== gossip.address);
+    this.#replicator = new Replicator(
+      {
+        map,
+        prng: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+        generation: gossip.generation,
+        hasSeeds: seeds.length > 0 || hasRemembered,
+        members: () => gossip.members().map(wireMember),
+      },
+      { maxUpdateBytes: gossip.maxUpdateBytes, maxDriftMs: options.maxDriftMs },
+    );
+    this.#driver = new ReplicationDriver({
+      replicator: this.#replicator,
+      gossip,
+      map,
+      logger: parts.logger,
+      now: Date.now,
+      onEvent: (event) => this.#hear(event),
+      onChanged: () => this.#changed(),
+      setAside: (effect) => this.#setAside(effect),
+      reenter: (generation) => this.#reenter(generation),
+    });
+    this.#begin();
+  }
+
+  get address(): string {
+    return this.#gossip.address;
+  }
+
+  get port(): number {
+    return this.#gossip.port;
+  }
+
+  get generation(): number {
+    return this.#gossip.generation;
+  }
+
+  get ready(): boolean {
+    return this.#replicator.ready;
+  }
+
+  get alone(): boolean {
+    return this.#replicator.status().alone;
+  }
+
+  reasons(): readonly string[] {
+    const { ready, skewed, aheadMs } = this.#replicator.status();
+    const reasons: string[] = [];
+    if (skewed) {
+      reasons.push(`the clock is ${Math.round(aheadMs)} ms ahead of the other members'`);
+    } else if (!ready) {
+      const { copy } = this;
+      reasons.push(
+        copy === undefined
+          ? "the first exchange with a ready member is not complete"
+          : `the first copy is at ${copy.percent} percent`,
+      );
+    }
+    return reasons;
+  }
+
+  written(entries: readonly Entry[]): void {
+    this.#driver.run(this.#replicator.handleWrite(entries, Date.now()));
+    this.#driver.flushSoon();
+  }
+
+  writeTargets(): number {
+    return this.#replicator.writeTargets();
+  }
+
+  liveTargets(): number {
+    return this.#gossip
+      .members()
+      .filter(({ self, state, ready }) => self || (ready && isUp(state))).length;
+  }
+
+  follow(entry: Entry, needed: number, options: FollowOptions): Promise<Followed> {
+    const { timeoutMs, signal } = options;
+    return new Promise((resolve, reject) => {
+      let number = 0;
+      const onAbort = (): void => {
+        this.#receipts.delete(number);
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const { receipt, effects } = this.#replicator.follow(entry, { needed, timeoutMs }, Date.now());
+      number = receipt;
+      this.#receipts.set(receipt, (followed) => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve(followed);
+      });
+      this.#driver.run(effects);
+    });
+  }
+
+  members(): readonly ClusterMember[] {
+    return this.#gossip.members().map((member) => ({
+      id: member.id,
+      name: member.name,
+      address: member.address,
+      httpAddress: httpAddressOf(member),
+      state: member.state,
+      self: member.self,
+      incarnation: member.incarnation,
+      generation: member.generation,
+      stalled: member.stalled,
+      skewed: member.skewed,
+      rttMs: member.rttMs === undefined ? null : Math.round(member.rttMs * 1000) / 1000,
+    }));
+  }
+
+  async explain(key: string, _options: CallOptions): Promise<Explanation> {
+    const answers = await new Promise<readonly ExplainAnswer[]>((resolve) => {
+      const { request, effects } = this.#replicator.explain(key, Date.now());
+      this.#explanations.set(request, resolve);
+      this.#driver.run(effects);
+    });
+    const members = this.members();
+    return explain(key, answers, {
+      members,
+      counts: (id) => {
+        const member = this.#gossip.member(id);
+        if (member === undefined) return false;
+        return member.self ? this.ready : member.ready && this.#replicator.knows(id);
+      },
+    });
+  }
+
+  async join(peers: readonly string[]): Promise<void> {
+    try {
+      await this.#gossip.join(peers);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DndError("invalid-argument", why, { status: 400, cause: error });
+    }
+    this.#driver.run(this.#replicator.handleSeeds(true, Date.now()));
+  }
+
+  async leave(_options: CallOptions): Promise<void> {
+    if (this.#leaving !== undefined) {
+      throw new DndError("conflict", "Cannot leave: the node is leaving already", { status: 409 });
+    }
+    const departed = await new Promise<number>((resolve, reject) => {
+      this.#leaving = (error, stamp) => {
+        this.#leaving = undefined;
+        if (error === undefined) resolve(stamp);
+        else reject(error);
+      };
+      this.#driver.flush();
+      this.#driver.run(this.#replicator.leave(Date.now()));
+    });
+    await this.#gossip.leave({ departed });
+  }
+
+  async forget(node: string): Promise<void> {
+    try {
+      const departed = this.#replicator.departureStamp(Date.now());
+      await this.#gossip.forget(node, { departed });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new DndError("conflict", `Cannot forget ${node}: ${why}`, { status: 409, cause: error });
+    }
+  }
+
+  setHttpAddress(address: string): void {
+    this.#gossip.setMetadata({ http: address }).catch((error: unknown) => {
+      this.#parts.logger.warn({ err: error }, "the others were not told where HTTP is");
+    });
+  }
+
+  whenReady(): Promise<void> {
+    if (this.ready) return Promise.resolve();
+    return new Promise((resolve) => this.#readyWaiters.push(resolve));
+  }
+
+  async figures(): Promise<Readonly<Record<string, number>>> {
+    const figures: Record<string, number> = {};
+    for (const [name, value] of Object.entries(this.#replicator.metrics)) {
+      if (typeof value === "number") figures[`replication_${name}`] = value;
+    }
+    const { seen, watermark, horizon, aheadMs, exchanges } = this.#replicator.status();
+    Object.assign(figures, {
+      ...{ replication_seen: seen, replication_watermark: watermark },
+      ...{ replication_horizon: horizon, replication_clock_ahead_ms: aheadMs },
+      replication_sessions: exchanges.length,
+    });
+    flatten("gossip", await this.#gossip.counters(), figures);
+    return figures;
+  }
+
+  async setKeys(keys: readonly Uint8Array[]): Promise<void> {
+    await this.#gossip.setKeys(keys);
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    this.#driver.flush();
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#remembering);
+    clearImmediate(this.#summarizing);
+    await this.#remember();
+    this.#driver.close();
+    for (const resolve of this.#readyWaiters.splice(0)) resolve();
+    await this.#gossip.stop();
+  }
+
+  #begin(): void {
+    const replicator = this.#replicator;
+    const gossip = this.#gossip;
+    this.#driver.run(replicator.start(Date.now()));
+    gossip.onEvent((event) => this.#hearGossip(event));
+    gossip.onNotice((notice) => this.#hearNotice(notice));
+    gossip.onSummary(({ from, summary, wall, rttMs }) => {
+      const times = rttMs === undefined ? { wall } : { wall, rttMs };
+      this.#driver.run(replicator.handleSummary(from, summary, { now: Date.now(), ...times }));
+    });
+    gossip.onUpdate((from, bytes) => this.#hearUpdate(from, bytes));
+    for (const member of gossip.members()) {
+      this.#driver.run(replicator.handleMember(member, Date.now()));
+    }
+    this.#tellSummary();
+    let due = performance.now() + delayMs;
+    this.#timers.push(
+      setInterval(() => this.#tellSummary(), summaryMs),
+      setInterval(() => {
+        const now = performance.now();
+        replicator.handleDelay(Math.max(0, now - due));
+        due = now + delayMs;
+      }, delayMs),
+    );
+  }
+
+  /** What the pings say is brought up to date once a turn. */
+  #changed(): void {
+    const { map } = this.#parts;
+    if (map.counter !== this.#counter) {
+      this.#counter = map.counter;
+      this.#parts.onChanged();
+    }
+    this.#summarizing ??= setImmediate(() => this.#tellSummary());
+  }
+
+  #tellSummary(): void {
+    this.#summarizing = undefined;
+    try {
+      const { clock, counter, digest, algorithm, scope, horizon, seen, flags } =
+        this.#replicator.summary(Date.now());
+      const ready = (flags & SUMMARY_READY) !== 0;
+      this.#gossip.setSummary({
+        ...{ clock, counter, digest, algorithm, scope, horizon, seen, ready },
+        dropped: (flags & SUMMARY_DROPPED) !== 0,
+      });
+      this.#tellFlags(ready, this.#replicator.status().skewed);
+    } catch (error) {
+      // A failed storage ends the node by its own way.
+      this.#parts.logger.debug({ err: error }, "the summary could not be made");
+    }
+  }
+
+  #tellFlags(ready: boolean, skewed: boolean): void {
+    if (ready === this.#toldReady && skewed === this.#toldSkewed) return;
+    this.#toldReady = ready;
+    this.#toldSkewed = skewed;
+    if (ready) for (const resolve of this.#readyWaiters.splice(0)) resolve();
+    this.#gossip.setFlags({ ready, skewed }).catch(() => undefined);
+  }
+
+  #hearUpdate(from: string, bytes: Uint8Array): void {
+    let update;
+    try {
+      update = decode(bytes, "Update");
+    } catch (error) {
+      this.#parts.logger.debug({ from, err: error }, "an update could not be read");
+      return;
+    }
+    this.#driver.run(this.#replicator.handleUpdate(from, update, Date.now()));
+  }
+
+  #hearGossip(event: GossipEvent): void {
+    const { logger } = this.#parts;
+    const replicator = this.#replicator;
+    const now = Date.now();
+    switch (event.type) {
+      case "lost":
+        for (const member of this.#gossip.members()) {
+          this.#driver.run(replicator.handleMember(member, now));
+        }
+        return;
+      case "failed":
+        logger.error({ err: event.error }, "gossip has failed");
+        return;
+      case "copy":
+        this.#parts.onCopy();
+        return;
+      case "forgotten-self":
+      case "exhausted":
+        this.#driver.run(
+          replicator.handleMember(
+            { id: this.#gossip.id, state: "forgotten", generation: event.generation },
+            now,
+          ),
+        );
+        return;
+      case "joined":
+        logger.info({ member: event.member.name }, "joined the cluster");
+        return;
+      case "removed":
+        this.#driver.run(replicator.handleMemberRemoved(event.member.id, now));
+        this.#rememberSoon();
+        return;
+      default: {
+        const { member, type } = event;
+        if (!member.self && type !== "updated") {
+          const { id, name, address } = member;
+          logger[type === "alive" || type === "resumed" ? "info" : "warn"](
+            { member: id, name, address },
+            `member ${name === "" ? address : name} is ${type}`,
+          );
+        }
+        this.#driver.run(replicator.handleMember(member, now));
+        this.#rememberSoon();
+      }
+    }
+  }
+
+  #hearNotice(notice: GossipNotice): void {
+    const { logger } = this.#parts;
+    if (notice.type === "seed") {
+      const { seed, reason } = notice;
+      const why = reason === "silent" ? "it does not answer" : "its name has no address";
+      logger.warn({ seed, reason }, `seed ${seed} cannot be reached: ${why}; it is called again`);
+    } else {
+      const { address, code, detail } = notice;
+      logger.warn({ address, code }, `${address} refuses this node: ${detail}`);
+    }
+  }
+
+  #hear(event: ReplicationEvent): void {
+    const { logger } = this.#parts;
+    switch (event.type) {
+      case "ready":
+        this.copy = undefined;
+        logger.info({ alone: event.alone }, event.alone ? "ready, alone" : "ready");
+        return;
+      case "not-ready":
+        logger.warn({ reason: event.reason }, `not ready: ${event.reason}`);
+        return;
+      case "progress": {
+        const { peer, keys, bytes, percent } = event;
+        this.copy = { peer, keys, bytes, percent };
+        logger.info({ peer, keys, bytes, percent }, `first copy: ${percent} percent`);
+        return;
+      }
+      case "exchanged":
+        if (event.complete) this.#gossip.clearDropped();
+        logger.debug(event, event.complete ? "exchanged" : `exchange broke off: ${event.code}`);
+        return;
+      case "receipt": {
+        const done = this.#receipts.get(event.receipt);
+        this.#receipts.delete(event.receipt);
+        const { ok, acked, needed, superseded } = event;
+        done?.({ ok, acked, needed, superseded, members: this.writeTargets() });
+        return;
+      }
+      case "explained": {
+        const done = this.#explanations.get(event.request);
+        this.#explanations.delete(event.request);
+        done?.(event.answers);
+        return;
+      }
+      case "left":
+        this.#leaving?.(undefined, event.departed);
+        return;
+      case "leave-failed":
+        this.#leaving?.(
+          new DndError("conflict", `Cannot leave: ${event.detail}`, { status: 409 }),
+          0,
+        );
+        return;
+      case "skewed":
+        logger[event.skewed ? "error" : "info"](
+          { offsetMs: event.offsetMs },
+          event.skewed
+            ? `this node's clock is ${Math.round(event.offsetMs)} ms ahead: its writes are refused by others`
+            : "this node's clock is right again",
+        );
+        return;
+      case "restamped":
+        logger.warn({ entries: event.entries }, "entries ahead of time got new stamps");
+        return;
+      case "clock-disagreement":
+        logger.warn({ peer: event.peer, offsetMs: event.offsetMs }, "two clocks disagree");
+        return;
+      case "held-back":
+        logger.warn(
+          { member: event.member, sinceMs: event.sinceMs },
+          `member ${event.member} keeps deletes from being forgotten; forget it if it will not be back`,
+        );
+        return;
+      case "misbehaved":
+        logger.warn({ peer: event.peer, detail: event.detail }, "a peer misbehaved and was cut off");
+        return;
+      case "merged-clusters":
+        logger.warn({ peer: event.peer }, "two clusters that never met have merged");
+        return;
+    }
+  }
+
+  #setAside(effect: Extract<ReplicationEffect, { type: "set-aside" }>): void {
+    const { data, logger } = this.#parts;
+    const text = effect.entries.map((entry) => `${exportLine(entry)}\n`).join("");
+    const file = data.setAside(text);
+    logger.warn(
+      {
+        file,
+        peer: effect.peer,
+        entries: effect.entries.length,
+        versions: effect.entries.slice(0, 10).map(({ version }) => versionToEtag(version)),
+      },
+      `${effect.entries.length} entries that the others may have deleted were set aside (rule 1)`,
+    );
+  }
+
+  #reenter(generation: number): void {
+    const raised = this.#parts.data.raiseGeneration(generation - 1);
+    this.#parts.logger.warn({ generation: raised }, "this node was forgotten; it enters again");
+    this.#gossip.raiseGeneration(raised).catch((error: unknown) => {
+      this.#parts.logger.error({ err: error }, "the generation could not be raised");
+    });
+  }
+
+  #rememberSoon(): void {
+    if (this.#remembering !== undefined || this.#stopped !== undefined) return;
+    this.#remembering = setTimeout(() => {
+      this.#remembering = undefined;
+      void this.#remember();
+    }, rememberMs);
+  }
+
+  async #remember(): Promise<void> {
+    if (this.#parts.data.volatile) return;
+    try {
+      saveMembers(this.#parts.map, await this.#gossip.remembered());
+    } catch (error) {
+      this.#parts.logger.debug({ err: error }, "the members could not be remembered");
+    }
+  }
+}
+
+function isUp(state: MemberView["state"]): boolean {
+  return state === "alive" || state === "suspect";
+}
+
+function wireMember(member: MemberView) {
+  const { id, generation, incarnation, state, address, name, metadata, seen, departed } = member;
+  const { protocolMin, protocolMax } = member;
+  return {
+    ...{ id, generation, incarnation, state, address, name, metadata, seen, departed },
+    ...{ protocolMin, protocolMax },
+  };
+}
+
+function httpAddressOf({ metadata }: MemberView): string | null {
+  if (metadata.length === 0) return null;
+  const told = decodeMetadata(metadata);
+  if (typeof told !== "object" || told === null || !("http" in told)) return null;
+  return typeof told.http === "string" ? told.http : null;
+}
+
+/** Nested counters as names joined by `_`. */
+function flatten(prefix: string, counters: object, into: Record<string, number>): void {
+  for (const [name, value] of Object.entries(counters) as [string, unknown][]) {
+    if (typeof value === "number") into[`${prefix}_${name}`] = value;
+    else if (typeof value === "object" && value !== null) flatten(`${prefix}_${name}`, value, into);
+  }
 }
