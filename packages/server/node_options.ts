@@ -124,11 +124,10 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
   return resolved;
 }
 
-/** The label of a node that was given none: host name and port, cut to 64 bytes. */
-export function defaultName(port: number): string {
-  return `${hostname()
-    .replace(/[^\x20-\x7e]/g, "")
-    .slice(0, 57)}:${port}`;
+/** The label of a node that was given none: host name and port, or the id where the port is any. */
+export function defaultName(port: number, id: string): string {
+  const host = hostname().replace(/[^\x20-\x7e]/g, "");
+  return `${host.slice(0, 55)}:${port === 0 ? id.slice(0, 8) : port}`;
 }
 
 function checkPort(name: string, port: number): void {

@@ -48,7 +48,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       ...(data.engine === undefined ? {} : { engine: data.engine }),
     });
     undo.push(() => map.close());
-    const name = options.name ?? defaultName(options.port);
+    const name = options.name ?? defaultName(options.port, data.id);
     // The link is made first and tells of changes later.
     const late: { core?: RunningNode; close?: (end: NodeEnd) => void } = {};
     const onChanged = (): void => late.core?.changed();
@@ -71,7 +71,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       id: data.id,
       generation: data.generation,
       cluster: options.cluster,
-      name: options.name ?? defaultName(link.port),
+      name,
       map,
       link,
       logger,

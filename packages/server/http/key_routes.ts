@@ -172,7 +172,8 @@ export async function readJson(exchange: Exchange, maxBytes: number): Promise<un
   if (
     type !== undefined &&
     !isJsonType(type) &&
-    !/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)
+    // What `curl -d` and a `fetch` of a text send when nobody says otherwise.
+    !/^(?:application\/x-www-form-urlencoded|text\/plain)\s*(?:;|$)/i.test(type)
   ) {
     throw problemError("unsupported-media-type", `The body must be application/json, not ${type}`);
   }

@@ -1,4 +1,9 @@
-import { versionToEtag, type ClusterMember, type Explanation, type MemberExplanation } from "@dnd/client";
+import {
+  versionToEtag,
+  type ClusterMember,
+  type Explanation,
+  type MemberExplanation,
+} from "@dnd/client";
 import type { ExplainAnswer } from "@dnd/replication";
 import { timeText } from "../entry_text.ts";
 
@@ -32,8 +37,7 @@ export function explain(
         name: member?.name ?? "",
         state: member?.state ?? "alive",
         counts: counts(answer.node),
-        answer:
-          answer.error !== undefined ? "unreachable" : own === undefined ? "absent" : "holds",
+        answer: answer.error !== undefined ? "unreachable" : own === undefined ? "absent" : "holds",
         ...(own === undefined ? {} : { etag: own, winner: own === etag }),
         ...(answer.deleted === true ? { deleted: true } : {}),
         ...(answer.expiresAt === undefined ? {} : { expires: timeText(answer.expiresAt) }),
@@ -59,8 +63,7 @@ function reasonOf(
   if (winner === undefined) return `no member holds the key${asked}`;
   const what = winner.deleted === true ? "the delete" : "the write";
   const loser = others.find(
-    ({ version }) =>
-      version.time !== winner.version.time || version.node !== winner.version.node,
+    ({ version }) => version.time !== winner.version.time || version.node !== winner.version.node,
   );
   if (loser === undefined) {
     const holders = others.length + 1;

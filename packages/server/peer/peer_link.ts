@@ -83,6 +83,7 @@ export class PeerLink implements ClusterLink {
   #toldReady: boolean | undefined;
   #toldSkewed: boolean | undefined;
   #counter = 0;
+  #httpAddress: string | null = null;
   #stopped: Promise<void> | undefined;
 
   /** @param gossip has been started */
@@ -161,9 +162,8 @@ export class PeerLink implements ClusterLink {
   }
 
   liveTargets(): number {
-    return this.#gossip
-      .members()
-      .filter(({ self, state, ready }) => self || (ready && isUp(state))).length;
+    return this.#gossip.members().filter(({ self, state, ready }) => self || (ready && isUp(state)))
+      .length;
   }
 
   follow(entry: Entry, needed: number, options: FollowOptions): Promise<Followed> {
@@ -175,7 +175,11 @@ export class PeerLink implements ClusterLink {
         reject(signal?.reason as Error);
       };
       signal?.addEventListener("abort", onAbort, { once: true });
-      const { receipt, effects } = this.#replicator.follow(entry, { needed, timeoutMs }, Date.now());
+      const { receipt, effects } = this.#replicator.follow(
+        entry,
+        { needed, timeoutMs },
+        Date.now(),
+      );
       number = receipt;
       this.#receipts.set(receipt, (followed) => {
         signal?.removeEventListener("abort", onAbort);
@@ -190,7 +194,7 @@ export class PeerLink implements ClusterLink {
       id: member.id,
       name: member.name,
       address: member.address,
-      httpAddress: httpAddressOf(member),
+      httpAddress: member.self ? this.#httpAddress : httpAddressOf(member),
       state: member.state,
       self: member.self,
       incarnation: member.incarnation,
@@ -250,11 +254,15 @@ export class PeerLink implements ClusterLink {
       await this.#gossip.forget(node, { departed });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new DndError("conflict", `Cannot forget ${node}: ${why}`, { status: 409, cause: error });
+      throw new DndError("conflict", `Cannot forget ${node}: ${why}`, {
+        status: 409,
+        cause: error,
+      });
     }
   }
 
   setHttpAddress(address: string): void {
+    this.#httpAddress = address;
     this.#gossip.setMetadata({ http: address }).catch((error: unknown) => {
       this.#parts.logger.warn({ err: error }, "the others were not told where HTTP is");
     });
@@ -493,7 +501,10 @@ export class PeerLink implements ClusterLink {
         );
         return;
       case "misbehaved":
-        logger.warn({ peer: event.peer, detail: event.detail }, "a peer misbehaved and was cut off");
+        logger.warn(
+          { peer: event.peer, detail: event.detail },
+          "a peer misbehaved and was cut off",
+        );
         return;
       case "merged-clusters":
         logger.warn({ peer: event.peer }, "two clusters that never met have merged");
