@@ -218,6 +218,7 @@ export class Swim implements SwimMachine {
       for (const member of members) {
         if (this.#claims.apply(member, from.id, "page")) changes += 1;
       }
+      this.#claims.spreadNews();
       this.#exchanger.merged(changes);
     });
   }

@@ -17,7 +17,9 @@ import {
 } from "./swim_transition.ts";
 
 /**
- * How a claim came. What a *page* says is dead and we hold alive becomes suspect first: one side of a
+ * How a claim came. A *page* is read by many: its news are spread as rumors only if they are few, by
+ * {@linkcode Claims.spreadNews}; many are left to further exchanges. And what a page says is dead and
+ * we hold alive becomes suspect first: one side of a
  * healed partition believes the other dead, and each member of it is to refute before anybody acts.
  */
 export type Channel = "packet" | "page" | "own" | "remembered";
@@ -38,6 +40,7 @@ export interface ClaimHooks {
 }
 
 const selfChangeIntervalMs = 1_000;
+const maxNewsOfPages = 32;
 
 /** See the head of this file. */
 export class Claims {
@@ -49,6 +52,7 @@ export class Claims {
   #changeTimer = 0;
   #spreadAt = -Infinity;
   #copyAt = -Infinity;
+  #news: MemberRecord[] = [];
 
   constructor(context: SwimContext, hooks: ClaimHooks) {
     this.#context = context;
@@ -126,6 +130,19 @@ export class Claims {
     }
   }
 
+  /** The pages are read: spreads what was new in them, unless that is much. */
+  spreadNews(): void {
+    const news = this.#news;
+    this.#news = [];
+    if (news.length > maxNewsOfPages) return;
+    for (const record of news) this.#context.spread(record.member);
+  }
+
+  #spread(record: MemberRecord, channel: Channel): void {
+    if (channel === "page") this.#news.push(record);
+    else if (channel !== "remembered") this.#context.spread(record.member);
+  }
+
   #soften(
     record: MemberRecord,
     claim: Member,
@@ -145,7 +162,7 @@ export class Claims {
     const record = context.table.insert(claim);
     record.changedAt = context.now;
     if (channel === "remembered") record.bootId = "";
-    if (channel !== "remembered") context.spread(claim);
+    this.#spread(record, channel);
     context.notify({ type: claim.state, member: context.viewOf(record) });
     if (claim.state === "suspect") this.#hooks.suspected(record);
     this.#hooks.viewChanged();
@@ -165,7 +182,7 @@ export class Claims {
     if (outcome === "older") return false;
     const changed = next !== held && differs(held, next);
     if (changed) {
-      context.spread(next);
+      this.#spread(record, channel);
       context.notify({ type: "updated", member: context.viewOf(record), previous: held.state });
     }
     if (said.state === "suspect" && said.accuser !== "") this.#hooks.confirmed(record, said);
@@ -183,7 +200,7 @@ export class Claims {
       record.bootId = next.bootId;
     }
     if (next.state !== held.state) record.changedAt = context.now;
-    if (channel !== "remembered") context.spread(next);
+    this.#spread(record, channel);
     if (next.state === "suspect") this.#hooks.suspected(record);
     else this.#hooks.cleared(record);
     this.#announce(record, held);
@@ -314,6 +331,7 @@ function jumps(held: Member, claim: Member): boolean {
 function isSane(claim: Member): boolean {
   return (
     claim.id.length === 32 &&
+    (claim.accuser === "" || claim.accuser.length === 32) &&
     claim.generation >= 0 &&
     claim.generation <= MAX_GENERATION &&
     claim.incarnation >= 0 &&

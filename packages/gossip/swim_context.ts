@@ -112,9 +112,15 @@ export class SwimContext {
     return this.table.up.length + 1;
   }
 
-  /** How often each rumor is sent: `retransmitMult * ceil(log10(members + 1))`. */
+  /**
+   * How often each rumor is sent: `retransmitMult * ceil(log10(members + 1))`. While more than 64 wait
+   * (hundreds of nodes start, a partition heals) less often, down to twice: then the exchange of whole
+   * tables is what spreads the news, at a fraction of the bytes.
+   */
   get retransmitLimit(): number {
-    return this.timing.retransmitMult * Math.ceil(Math.log10(this.upCount + 1));
+    const limit = this.timing.retransmitMult * Math.ceil(Math.log10(this.upCount + 1));
+    const { claims } = this.rumors;
+    return claims <= 64 ? limit : Math.max(2, Math.ceil((limit * 64) / claims));
   }
 
   /** Runs one input and gives its effects. */
