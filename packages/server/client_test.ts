@@ -110,6 +110,41 @@ describe("@dnd/client and a real node", function () {
     expect(await codeOf(dnd.list({ cursor: "?" }))).to.equal("invalid-argument");
   });
 
+  it("misses nothing when a watch is cut before its first event", async () => {
+    const cuts: AbortController[] = [];
+    let headRead: () => void = () => undefined;
+    const head = new Promise<void>((resolve) => (headRead = resolve));
+    const client = createClient({
+      urls: [alone.url],
+      // The connection of the first watch can be cut by the test.
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        if (!url.includes("/watch") || response.body === null) return response;
+        const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>({
+          transform: (chunk, controller) => {
+            controller.enqueue(chunk);
+            headRead();
+          },
+        });
+        const cut = new AbortController();
+        cuts.push(cut);
+        void response.body.pipeTo(writable, { signal: cut.signal }).catch(() => undefined);
+        return new Response(readable, { headers: response.headers });
+      },
+    });
+    const watch = client.watch({ prefix: "cut/" });
+    await watch.opened;
+    const next = watch.next();
+    await head;
+    await client.put("elsewhere", 1);
+    cuts[0]?.abort();
+    await client.put("cut/1", 1);
+    const change = (await next).value;
+    expect(change?.type === "put" && change.key).to.equal("cut/1");
+    expect(cuts.length).to.equal(2);
+    await client.close();
+  });
+
   it("goes to the next node when one ends, also in a watch", async () => {
     const [a, b] = [await startAlone(), await startAlone()];
     const client = createClient({ urls: [a.url, b.url] });
