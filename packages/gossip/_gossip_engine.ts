@@ -14,15 +14,20 @@ import { RateLimitedLog } from "./_rate_limited_log.ts";
 import { StreamCaller } from "./_stream_caller.ts";
 import type { LocalHello } from "./_stream_handshake.ts";
 import { StreamKeyring } from "./_stream_keyring.ts";
-import { unpackUpdates } from "./_update_batch.ts";
+import { type AddressedUpdate, batchedBytes, unpackUpdates } from "./_update_batch.ts";
 import type { DnsQueries } from "./seed_resolver.ts";
 import { SeedResolver } from "./seed_resolver.ts";
 import { type SharedState, toSummary } from "./shared_state.ts";
 import { Swim } from "./swim.ts";
 import type { Accusation } from "./swim_accusations.ts";
 import type { SwimOptions } from "./swim_options.ts";
-import type { Effect, MemberView, Source } from "./swim_types.ts";
+import type { Effect, MemberView, SendEffect, Source } from "./swim_types.ts";
 import { UdpTransport } from "./udp_transport.ts";
+
+/** Updates of the host that are sent in one turn of the event loop. */
+const updatesPerTurn = 64;
+/** Bytes that wait at the socket above which the host's updates wait with the host's credit. */
+const maxQueuedBytes = 256 << 10;
 
 /**
  * The thread that speaks the protocol: a UDP socket, the timers, the pure {@linkcode Swim}, sealing, and
@@ -37,6 +42,8 @@ export class GossipEngine implements EngineCalls {
   readonly #keyring: StreamKeyring;
   readonly #resolver: SeedResolver;
   readonly #reports: ReportQueue;
+  readonly #inbox: AddressedUpdate[] = [];
+  #inboxHead = 0;
   readonly #timers = new Set<NodeJS.Timeout>();
   #caller: StreamCaller | undefined;
   #transport: UdpTransport | undefined;
@@ -189,18 +196,9 @@ export class GossipEngine implements EngineCalls {
 
   /** Updates from the host: each sent at once to the members named, or broadcast. */
   handleUpdates(buffer: ArrayBuffer): void {
-    try {
-      for (const { ids, bytes } of unpackUpdates(buffer)) {
-        this.#input((swim, now) =>
-          ids.length === 0 ? swim.broadcast(bytes, now) : swim.send(ids, bytes, now),
-        );
-      }
-    } catch (error) {
-      const fields = { reason: (error as Error).message };
-      this.#log.line("updates", monotonicMs(), "error", fields, "updates of the host not sent");
-    } finally {
-      this.#shared.giveCredit("toWorker", buffer.byteLength);
-    }
+    const wasIdle = this.#inbox.length === 0;
+    for (const update of unpackUpdates(buffer)) this.#inbox.push(update);
+    if (wasIdle) this.#pump();
   }
 
   #helloFields(): Omit<ReturnType<LocalHello>, "address"> {
@@ -229,6 +227,29 @@ export class GossipEngine implements EngineCalls {
     if (!this.#closed) this.#apply(step(this.#running(), monotonicMs()));
   }
 
+  /**
+   * Sends some of the host's updates, then lets the socket have its turn: a flood of the host must not
+   * keep this thread from answering pings. What waits keeps its credit, so the host feels it.
+   */
+  #pump(): void {
+    let left = updatesPerTurn;
+    while (left > 0 && (this.#transport?.queuedBytes ?? 0) < maxQueuedBytes) {
+      const update = this.#inbox[this.#inboxHead++];
+      if (update === undefined) {
+        this.#inbox.length = 0;
+        this.#inboxHead = 0;
+        return;
+      }
+      left -= 1;
+      this.#shared.giveCredit("toWorker", batchedBytes(update));
+      const { ids, bytes } = update;
+      this.#input((swim, now) =>
+        ids.length === 0 ? swim.broadcast(bytes, now) : swim.send(ids, bytes, now),
+      );
+    }
+    setImmediate(() => this.#pump());
+  }
+
   /** @returns when the farewell is out, or after two seconds without it */
   async #farewell(step: (swim: Swim, now: number) => Effect[]): Promise<void> {
     if (this.#closed || this.#swim === undefined) return;
@@ -255,7 +276,7 @@ export class GossipEngine implements EngineCalls {
       if (this.#closed) return;
       switch (effect.type) {
         case "send":
-          this.#transport?.send(this.#gate.seal(effect.envelope, effect.to), effect.to.address);
+          this.#send(effect);
           break;
         case "schedule": {
           const { token } = effect;
@@ -305,6 +326,12 @@ export class GossipEngine implements EngineCalls {
         }
       }
     }
+  }
+
+  #send({ envelope, to }: SendEffect): void {
+    if (this.#transport?.send(this.#gate.seal(envelope, to), to.address) === true) return;
+    // What was in it is for an exchange to bring (RULES 11).
+    if (envelope.updates.length > 0) this.#shared.markDropped();
   }
 
   #summary(): Summary {
