@@ -128,7 +128,7 @@ export class Swim implements SwimMachine {
   start(now: number): Effect[] {
     return this.#run(now, () => {
       if (this.#context.phase !== "new") return;
-      this.#context.self.changedAt = now;
+      this.#context.self.changedAt = Math.floor(now);
       for (const member of this.#context.options.remembered ?? []) {
         if (member.id === this.#context.self.id) continue;
         this.#claims.apply(settled(member), "", "remembered");
@@ -464,7 +464,7 @@ export class Swim implements SwimMachine {
     }
     if (generation < held.generation) return undefined;
     record.bootId = from.bootId;
-    record.lastHeardAt = context.now;
+    record.lastHeardAt = Math.floor(context.now);
     this.#caution.heard();
     if (!isUp(held.state)) return undefined;
     this.#caller.heard();
@@ -505,7 +505,7 @@ export class Swim implements SwimMachine {
     const { member } = context.self;
     const stamp = Math.max(departed, member.departed);
     context.table.replace(context.self, { ...member, state, departed: stamp });
-    context.self.changedAt = context.now;
+    context.self.changedAt = Math.floor(context.now);
     if (silent) {
       this.#finish();
       return;

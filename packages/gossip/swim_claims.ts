@@ -117,7 +117,7 @@ export class Claims {
   setSelf(member: Member): void {
     const context = this.#context;
     context.table.replace(context.self, member);
-    context.self.changedAt = context.now;
+    context.self.changedAt = Math.floor(context.now);
     this.#hooks.viewChanged();
     this.#spreadAt = context.now;
     context.spread(member);
@@ -160,7 +160,7 @@ export class Claims {
       return false;
     }
     const record = context.table.insert(claim);
-    record.changedAt = context.now;
+    record.changedAt = Math.floor(context.now);
     if (channel === "remembered") record.bootId = "";
     this.#spread(record, channel);
     context.notify({ type: claim.state, member: context.viewOf(record) });
@@ -199,7 +199,7 @@ export class Claims {
     } else if (record.bootId === "" && channel !== "remembered") {
       record.bootId = next.bootId;
     }
-    if (next.state !== held.state) record.changedAt = context.now;
+    if (next.state !== held.state) record.changedAt = Math.floor(context.now);
     this.#spread(record, channel);
     if (next.state === "suspect") this.#hooks.suspected(record);
     else this.#hooks.cleared(record);

@@ -73,8 +73,8 @@ export class Exchanger {
   /** With a member that came back, or that lives though we suspect it: at most one a second each. */
   heal(record: MemberRecord): void {
     const { now } = this.#context;
-    if (now - record.lastHealAt < healEveryMs) return;
-    record.lastHealAt = now;
+    if (record.lastHealAt >= 0 && now - record.lastHealAt < healEveryMs) return;
+    record.lastHealAt = Math.floor(now);
     this.ask(record, "heal");
   }
 

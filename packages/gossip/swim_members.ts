@@ -45,9 +45,11 @@ export interface MemberRecord {
   changedAt: number;
   lastHeardAt: number;
 
-  /** Last exchange or call to bring it back. */
+  /** Last exchange to bring it back; -1 = none. */
   lastHealAt: number;
-  readonly trip: RoundTrip;
+
+  /** Shared while nothing was measured: most pairs of a large cluster seldom meet. */
+  trip: RoundTrip;
   suspicion: Suspicion | undefined;
   viewHash: number;
 
@@ -267,6 +269,8 @@ function mix(value: number): number {
   return hash ^ (hash >>> 16);
 }
 
+const unmeasured: RoundTrip = Object.freeze(newRoundTrip());
+
 function newRecord(member: Member): MemberRecord {
   return {
     id: member.id,
@@ -275,8 +279,8 @@ function newRecord(member: Member): MemberRecord {
     introduced: true,
     changedAt: 0,
     lastHeardAt: -1,
-    lastHealAt: -Infinity,
-    trip: newRoundTrip(),
+    lastHealAt: -1,
+    trip: unmeasured,
     suspicion: undefined,
     viewHash: 0,
     upPlace: -1,

@@ -29,7 +29,7 @@ import {
 import type { Caution } from "./swim_caution.ts";
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
-import { addRoundTrip, probeTimeout } from "./swim_round_trip.ts";
+import { addRoundTrip, newRoundTrip, probeTimeout } from "./swim_round_trip.ts";
 import type { StreamProbes } from "./swim_stream_probes.ts";
 import type { Destination, Source } from "./swim_types.ts";
 import { isUp } from "./swim_transition.ts";
@@ -339,7 +339,9 @@ export class Prober {
     probe.record.introduced = true;
     const rttMs = context.now - probe.sentAt;
     if (!probe.retried) {
-      addRoundTrip(probe.record.trip, rttMs);
+      const { record } = probe;
+      if (record.trip.samples === 0) record.trip = newRoundTrip();
+      addRoundTrip(record.trip, rttMs);
       addRoundTrip(context.trips, rttMs);
     }
     if (direct.summary === undefined) return;

@@ -85,6 +85,21 @@ export interface PacketDestination {
 
 const encoder = new TextEncoder();
 
+// Every packet needs the bytes and the tag of the name, and a process mostly has one name.
+let lastName: { readonly text: string; readonly bytes: Uint8Array; readonly tag: number } = {
+  text: "",
+  bytes: new Uint8Array(0),
+  tag: 0,
+};
+
+function nameOf(cluster: string): { readonly bytes: Uint8Array; readonly tag: number } {
+  if (lastName.text !== cluster) {
+    const bytes = encoder.encode(cluster);
+    lastName = { text: cluster, bytes, tag: crc32(bytes) };
+  }
+  return lastName;
+}
+
 /**
  * The four bytes of a cluster name in the header: they tell a packet of another cluster from a forged
  * one. The full name is in the additional data.
@@ -93,7 +108,7 @@ const encoder = new TextEncoder();
  * @returns CRC-32 of its UTF-8 bytes
  */
 export function clusterTag(cluster: string): number {
-  return crc32(encoder.encode(cluster));
+  return nameOf(cluster).tag;
 }
 
 /**
@@ -179,7 +194,7 @@ export function additionalData(
   flags: number,
   destination: PacketDestination,
 ): Uint8Array {
-  const name = encoder.encode(cluster);
+  const name = nameOf(cluster).bytes;
   if (name.length > MAX_NAME_BYTES) {
     throw new RangeError(`A cluster name has at most ${MAX_NAME_BYTES} bytes, not ${name.length}`);
   }

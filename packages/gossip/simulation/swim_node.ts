@@ -15,6 +15,7 @@ import {
 import { Swim } from "../swim.ts";
 import type { SwimOptions } from "../swim_options.ts";
 import type { Effect, Peer, StreamProbeOutcome, SwimEvent } from "../swim_types.ts";
+import { shared } from "./_shared_members.ts";
 import type { Program, SimulatedHost } from "./simulated_host.ts";
 import type { SimulatedStream } from "./simulated_stream.ts";
 
@@ -87,7 +88,9 @@ export class SwimNode implements Program {
       });
       const { bootId } = packet.header;
       const from = { address, bootId, directed: packet.addressed };
-      this.perform(this.swim.handleMessage(packet.envelope, from, this.host.now()));
+      const { envelope } = packet;
+      const members = envelope.members.map(shared);
+      this.perform(this.swim.handleMessage({ ...envelope, members }, from, this.host.now()));
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
@@ -202,7 +205,7 @@ export class SwimNode implements Program {
       const { body } = decode(bytes, "Frame");
       if (body?.type === "hello") from = body.id;
       if (body?.type !== "memberPage") return;
-      this.perform(this.swim.mergeMembers(body.members, { id: from }, this.host.now()));
+      this.perform(this.swim.mergeMembers(body.members.map(shared), { id: from }, this.host.now()));
       if (body.last) stream.close();
     };
     this.host.schedule(exchangeTimeoutMs, () => stream.close());
@@ -213,7 +216,7 @@ export class SwimNode implements Program {
     stream.onFrame = (bytes) => {
       const { body } = decode(bytes, "Frame");
       if (body?.type !== "memberPage") return;
-      this.perform(this.swim.mergeMembers(body.members, { id }, this.host.now()));
+      this.perform(this.swim.mergeMembers(body.members.map(shared), { id }, this.host.now()));
       if (!body.last) return;
       stream.send(this.#hello());
       this.#sendPages(stream);
