@@ -1,0 +1,69 @@
+import type { StandardSchema } from "./standard_schema.ts";
+import { checkSchema } from "./standard_schema.ts";
+
+/** Turns values into bytes and back. */
+export interface Codec<T> {
+  /** The content type that is stored with the bytes. */
+  readonly contentType: string;
+
+  /** @throws {TypeError} if the value cannot be encoded */
+  encode(value: T): Uint8Array;
+
+  /** @throws {TypeError | SyntaxError} if the bytes are no such value */
+  decode(bytes: Uint8Array): T;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Bytes as they are. */
+export const bytes: Codec<Uint8Array> = {
+  contentType: "application/octet-stream",
+  encode: (value) => value,
+  decode: (value) => value,
+};
+
+/** Text as UTF-8. Lone surrogates are refused: they would come back as something else. */
+export const text: Codec<string> = {
+  contentType: "text/plain;charset=utf-8",
+  encode(value) {
+    if (typeof value !== "string") throw new TypeError(`Cannot encode as text: a ${typeof value}`);
+    const encoded = encoder.encode(value);
+    if (/[\ud800-\udfff]/u.test(value)) {
+      throw new TypeError("Cannot encode as text: it has a lone surrogate");
+    }
+    return encoded;
+  },
+  decode: (value) => decoder.decode(value),
+};
+
+/**
+ * JSON as UTF-8.
+ *
+ * @param schema checks (and may change) values on the way in: any synchronous Standard Schema, so those
+ * of zod, valibot, arktype and others
+ *
+ * @example
+ * ```ts
+ * import { json, TypedMap, VersionedMap } from "@dnd/store";
+ *
+ * interface User { name: string }
+ * const users = new TypedMap(new VersionedMap({ node: "a", clock: Date.now }), json<User>());
+ * users.put("user1", { name: "Jack" });
+ * const name = users.get("user1")?.name; // "Jack"
+ * ```
+ */
+export function json<T = unknown>(schema?: StandardSchema<unknown, T>): Codec<T> {
+  return {
+    contentType: "application/json",
+    encode(value) {
+      const checked = schema === undefined ? value : checkSchema(schema, value);
+      const encoded = JSON.stringify(checked) as string | undefined;
+      if (encoded === undefined) {
+        throw new TypeError(`Cannot encode as JSON: a ${typeof checked} has no JSON form`);
+      }
+      return encoder.encode(encoded);
+    },
+    decode: (value) => JSON.parse(decoder.decode(value)) as T,
+  };
+}

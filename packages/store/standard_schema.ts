@@ -1,0 +1,61 @@
+/**
+ * The part of Standard Schema, version 1, that a codec uses (standardschema.dev): what zod, valibot,
+ * arktype and others offer under `~standard`.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => StandardResult<Output> | PromiseLike<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a validation gives: the value, or what is wrong with it. */
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] };
+
+/** One thing that is wrong with a value. */
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A value that its schema refused. Nothing was stored. */
+export class SchemaError extends TypeError {
+  override readonly name = "SchemaError";
+  readonly code = "invalid-argument";
+
+  /** What the schema said. */
+  readonly issues: readonly StandardIssue[];
+
+  constructor(issues: readonly StandardIssue[]) {
+    super(`Invalid value: ${issues.map(describe).join("; ")}`);
+    this.issues = issues;
+  }
+}
+
+/**
+ * Checks a value.
+ *
+ * @returns the value as the schema gives it back
+ * @throws {SchemaError} if it is refused
+ * @throws {TypeError} if the schema answers later: a put is synchronous
+ */
+export function checkSchema<T>(schema: StandardSchema<unknown, T>, value: unknown): T {
+  const result = schema["~standard"].validate(value);
+  if ("then" in result) {
+    const { vendor } = schema["~standard"];
+    throw new TypeError(`Cannot use this schema of ${vendor}: it is asynchronous`);
+  }
+  if (result.issues !== undefined) throw new SchemaError(result.issues);
+  return result.value;
+}
+
+function describe({ message, path = [] }: StandardIssue): string {
+  const keys = path.map((step) => String(typeof step === "object" ? step.key : step));
+  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`;
+}

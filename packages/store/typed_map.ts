@@ -1,0 +1,76 @@
+import type { EntriesOptions, NowOptions, PutOptions } from "./map_options.ts";
+import type { Codec } from "./codec.ts";
+import type { Entry } from "./entry.ts";
+import type { VersionedMap } from "./versioned_map.ts";
+
+/**
+ * A map of values of one kind: a {@linkcode VersionedMap} seen through a codec. Several may look at the
+ * same map.
+ *
+ * @example
+ * ```ts
+ * import { text, TypedMap, VersionedMap } from "@dnd/store";
+ *
+ * const names = new TypedMap(new VersionedMap({ node: "a", clock: Date.now }), text);
+ * names.put("user1", "Jack");
+ * const [first] = [...names.entries({ prefix: "user" })]; // ["user1", "Jack"]
+ * ```
+ */
+export class TypedMap<T> {
+  /** The map below: merge, watch, digest and all else are there. */
+  readonly map: VersionedMap;
+
+  /** How values become bytes. */
+  readonly codec: Codec<T>;
+
+  constructor(map: VersionedMap, codec: Codec<T>) {
+    this.map = map;
+    this.codec = codec;
+  }
+
+  /**
+   * Puts a value, under the codec's content type unless another one is given.
+   *
+   * @throws {TypeError} if the value cannot be encoded, or its schema refuses it; nothing was stored
+   * @throws what `VersionedMap.put` throws
+   */
+  put(key: string, value: T, options: PutOptions = {}): Entry {
+    const { contentType = this.codec.contentType } = options;
+    return this.map.put(key, this.codec.encode(value), { ...options, contentType });
+  }
+
+  /**
+   * The value of a key.
+   *
+   * @throws {TypeError | SyntaxError} if the stored bytes are no such value
+   */
+  get(key: string, options?: NowOptions): T | undefined {
+    const entry = this.map.get(key, options);
+    return entry === undefined ? undefined : this.codec.decode(entry.value);
+  }
+
+  /** Whether the key has a value. */
+  has(key: string, options?: NowOptions): boolean {
+    return this.map.has(key, options);
+  }
+
+  /** Deletes a key: see `VersionedMap.delete`. */
+  delete(key: string, options?: NowOptions): Entry {
+    return this.map.delete(key, options);
+  }
+
+  /** Keys and values, sorted by the keys' UTF-8 bytes; read a page at a time. */
+  *entries(options: Omit<EntriesOptions, "all"> = {}): Generator<[key: string, value: T], void> {
+    const { limit = Infinity } = options;
+    let { after } = options;
+    for (let left = limit; left > 0;) {
+      const size = Math.min(left, 256);
+      const cursor = after === undefined ? {} : { after };
+      const page = this.map.entries({ ...options, ...cursor, limit: size });
+      for (const { key, value } of page) yield [key, this.codec.decode(value)];
+      after = page.at(-1)?.key;
+      if (page.length < size) return;
+      left -= size;
+    }
+  }
+}
