@@ -140,7 +140,7 @@ function importLine(node: NodeCore, line: ImportLine, keepVersions: boolean): En
       throw invalidArgument(`expires: ${line.expires} is in the past`);
     }
     const ttlMs = expiresAt === undefined ? {} : { ttlMs: expiresAt - now };
-    return beginPut(node, line.key, bytes, { contentType, ...ttlMs }).entry;
+    return beginPut(node, line.key, bytes, { contentType, now, ...ttlMs }).entry;
   }
   node.checkOpen();
   checkContentType(contentType);

@@ -16,6 +16,8 @@ export interface PutValueOptions extends WriteOptions {
   /** Its media type, checked here. */
   readonly contentType: string;
   readonly ttlMs?: number | undefined;
+  /** The time that `ttlMs` counts from, in milliseconds since 1970. Default: the node's clock. */
+  readonly now?: number | undefined;
 }
 
 // RFC 9110, 8.3.1: type "/" subtype, and parameters whose values are tokens or quoted strings.
@@ -65,7 +67,7 @@ export function beginPut(
   try {
     checkConditions(node, key, options);
     const entry = node.map.put(key, bytes, {
-      now: node.now(),
+      now: options.now ?? node.now(),
       contentType: options.contentType,
       ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
     });
