@@ -25,9 +25,6 @@ interface Node {
 const LEAF_LEVEL = 3;
 const DEEPEST = 6;
 
-/** A leaf above this is compared by the sums of its parts (rule 6). */
-const BIG_LEAF = 256;
-
 /** Requests that wait for their answers at most. */
 const MAX_ASKS = 4;
 const MAX_LISTS = 64;
@@ -156,7 +153,10 @@ export class ExchangeWalk {
       this.#settle(node, new Map(), undefined);
     } else {
       const { length } = this.#host.map.digestEntries(node.level, node.index);
-      (length > BIG_LEAF && node.level < DEEPEST ? this.#asks : this.#lists).push(node);
+      (length > this.#host.options.leafSplitEntries && node.level < DEEPEST
+        ? this.#asks
+        : this.#lists
+      ).push(node);
     }
   }
 

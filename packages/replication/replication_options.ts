@@ -50,6 +50,9 @@ export interface ReplicationOptions {
   /** Bytes of frames that wait for `handleSent` at most, for each stream (default 512 KiB). */
   readonly windowBytes?: number;
 
+  /** Entries of a leaf above which it is compared by the sums of its parts (default 256; rule 6). */
+  readonly leafSplitEntries?: number;
+
   /** How long one session may take (default 30 s; rule 11). */
   readonly sessionMs?: number;
 
@@ -119,6 +122,7 @@ const DEFAULTS: ResolvedReplicationOptions = {
   promiseIntervalMs: 10_000,
   frameBytes: 128 * 1024,
   windowBytes: 512 * 1024,
+  leafSplitEntries: 256,
   sessionMs: 30_000,
   sessionBytes: 64 * 1024 * 1024,
   stallMs: 10_000,

@@ -23,7 +23,7 @@ describe("Replicator", () => {
 
   it("makes a joining node ready by a copy", () => {
     const cluster = new TestCluster({ nodes: 2 });
-    for (let i = 0; i < 3000; i += 1) cluster.put(cluster.node(0), `key${i}`, `value ${i}`);
+    for (let i = 0; i < 1500; i += 1) cluster.put(cluster.node(0), `key${i}`, `value ${i}`);
     cluster.run(100);
     const joining = cluster.add({ hasSeeds: true });
     expect(joining.replicator.ready).to.equal(false);
@@ -32,7 +32,7 @@ describe("Replicator", () => {
       cluster.meet(other, joining);
     }
     expect(cluster.run(5000, () => joining.replicator.ready)).to.equal(true);
-    expect(joining.map.size).to.equal(3000);
+    expect(joining.map.size).to.equal(1500);
     expect(joining.eventsOf("progress").at(-1)?.percent).to.equal(100);
   });
 });
