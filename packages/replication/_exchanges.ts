@@ -19,8 +19,11 @@ const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
 const BUSY_MS = 500;
 
+/** Reasons that do not wait for the pair's pace. */
+const UNPACED = new Set(["join", "operator", "leave"]);
+
 /** The more urgent reason wins when a peer is wanted for two. */
-const URGENCY = ["periodic", "difference", "dropped", "returned", "join", "leave"];
+const URGENCY = ["periodic", "difference", "dropped", "returned", "join", "operator", "leave"];
 
 /**
  * Who exchanges with whom, and when: one session opened and one served at a time besides one copy, a
@@ -188,14 +191,15 @@ export class Exchanges {
       this.request(peer, reason, now, wait * (0.5 + this.#context.prng()));
       return;
     }
-    if (reason !== "periodic") this.request(peer, reason, now, BUSY_MS * this.#context.prng());
+    if (reason !== "periodic" && reason !== "operator")
+      this.request(peer, reason, now, BUSY_MS * this.#context.prng());
   }
 
   #dueAt(peer: string): number {
     const want = this.#wants.get(peer);
     const pace = this.#paces.get(peer);
     const at = want?.at ?? Infinity;
-    if (want?.reason === "join" || want?.reason === "leave") return at;
+    if (want !== undefined && UNPACED.has(want.reason)) return at;
     return Math.max(at, pace?.nextAt ?? 0);
   }
 

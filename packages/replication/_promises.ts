@@ -73,6 +73,7 @@ export class Promises {
   setReady(ready: boolean, alone: boolean, now: number): void {
     this.#ready = ready;
     this.#alone = alone;
+    if (ready) this.#entered = this.#context.generation;
     this.persist(now);
   }
 
@@ -101,7 +102,9 @@ export class Promises {
       return;
     }
     const { map, table } = this.#context;
-    table.advance(map.clock({ now }));
+    // Who is not ready may not know the members yet: of an empty table everything is "seen".
+    const clock = map.clock({ now });
+    if (this.#ready) table.advance(clock);
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,

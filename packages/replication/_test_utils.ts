@@ -54,6 +54,8 @@ export interface TestClusterOptions extends ReplicationOptions {
   /** Part of the rumors that is lost. */
   readonly loss?: number;
   readonly latencyMs?: number;
+  /** How long a rumor takes; default: about the latency. */
+  readonly rumorMs?: (prng: () => number) => number;
   readonly pingMs?: number;
   /** How long a commit takes. */
   readonly commitMs?: number;
@@ -324,7 +326,9 @@ export class TestCluster {
       this.wire.rumorBytes += bytes.length;
       const other = this.nodes.find((candidate) => candidate.id === id);
       if (other === undefined || this.prng() < (this.options.loss ?? 0)) continue;
-      this.at((this.options.latencyMs ?? 1) * (0.5 + this.prng()), () => {
+      const delayMs =
+        this.options.rumorMs?.(this.prng) ?? (this.options.latencyMs ?? 1) * (0.5 + this.prng());
+      this.at(delayMs, () => {
         if (!other.up || !this.connected(node.id, id)) return;
         const decoded = decode(bytes, "Update");
         this.apply(other, other.replicator.handleUpdate(node.id, decoded, this.wall(other)));

@@ -484,6 +484,11 @@ export class Replicator {
     return { receipt, effects };
   }
 
+  /** Opens an exchange with a member as soon as there is room, whatever the pace of the pair. */
+  exchangeWith(peer: string, now: number): ReplicationEffect[] {
+    return this.#do(() => this.#exchanges.request(peer, "operator", now));
+  }
+
   /** Asks all members what they hold of a key; the answer is an `explained` event. */
   explain(
     key: string,
