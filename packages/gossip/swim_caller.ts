@@ -20,6 +20,7 @@ export class Caller {
   #exchanger: Exchanger;
   #seeds: string[] = [];
   #nextSeed = 0;
+  #seedMembers: Map<string, MemberRecord> = new Map();
   #joined = false;
   #forget: (record: MemberRecord) => void;
 
@@ -108,11 +109,10 @@ export class Caller {
       if (context.phase === "ending" || context.phase === "ended") return;
       this.#scheduleSeed();
       if (context.phase !== "running" || this.#seeds.length === 0) return;
-      const live = this.#liveAddresses();
       for (let tries = this.#seeds.length; tries > 0; tries -= 1) {
         const seed = this.#seeds[this.#nextSeed % this.#seeds.length] as string;
         this.#nextSeed += 1;
-        if (live.has(seed)) continue;
+        if (this.#isLive(seed)) continue;
         this.#resolve(seed);
         return;
       }
@@ -142,6 +142,16 @@ export class Caller {
     if (record.member.state !== "alive") claims.push(record.member);
     context.send(context.destination(record), undefined, { claims });
     this.#exchanger.heal(record);
+  }
+
+  /** Whether a live member, or this node, has the seed as its address. */
+  #isLive(seed: string): boolean {
+    const last = this.#seedMembers.get(seed);
+    if (last !== undefined && last.upPlace >= 0 && last.member.address === seed) return true;
+    const { self, table } = this.#context;
+    const record = table.up.find((other) => other.member.address === seed);
+    if (record !== undefined) this.#seedMembers.set(seed, record);
+    return record !== undefined || self.member.address === seed;
   }
 
   #liveAddresses(): Set<string> {

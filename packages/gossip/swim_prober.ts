@@ -2,11 +2,11 @@
  * Failure detection: one member is probed in each protocol period.
  *
  *     0              ping                       to the member
- *     T              no ack: ping again         to "whoever is there": it may have restarted; a lost
- *                                               packet costs no suspicion
- *                    ping-request               to k others, with nacks (Lifeguard)
- *     T + 2T + min   no ack: stream probe       UDP may be the thing that is broken
- *     + stream       failed or refused          accuse
+ *     T              no ack: ping again         to "whoever is there": it may have restarted, and a
+ *                                               single lost packet is the likeliest cause
+ *     2T             no ack: ping-request       to k others, with nacks (Lifeguard)
+ *     4T + min       no ack: stream probe       UDP may be the thing that is broken
+ *     ... + stream   failed or refused          accuse
  *
  * `T` follows measured round trips (`swim_round_trip.ts`) and local health. An ack counts only from the id
  * that was probed, or through one of those that were asked (RULES 21). Because the stream is tried before
@@ -272,17 +272,16 @@ export class Prober {
   }
 
   #waitForAck(probe: Probe): void {
-    const context = this.#context;
-    const waitMs = this.#timeout(probe.record) * context.health.multiplier;
-    probe.timer = context.schedule(waitMs, () => {
-      // A caution that is on says that the answer may lie unread in our own socket: wait once more.
-      if (this.#caution.active && probe.evidence === 0) {
-        probe.evidence = EVIDENCE_NO_ACK;
-        probe.timer = context.schedule(waitMs, () => this.#askOthers(probe));
-      } else {
-        this.#askOthers(probe);
-      }
-    });
+    probe.timer = this.#context.schedule(this.#patience(probe.record), () => this.#retry(probe));
+  }
+
+  /** A second ping, as if we knew nothing of it: it costs a tenth of asking others. */
+  #retry(probe: Probe): void {
+    const { record, sequence } = probe;
+    if (!isUp(record.member.state)) return this.#end(probe);
+    probe.retried = true;
+    this.#ping({ address: record.member.address, id: record.id }, sequence);
+    probe.timer = this.#context.schedule(this.#patience(record), () => this.#askOthers(probe));
   }
 
   #askOthers(probe: Probe): void {
@@ -292,7 +291,6 @@ export class Prober {
     probe.evidence |= EVIDENCE_NO_ACK;
     probe.retried = true;
     const { address } = record.member;
-    this.#ping({ address, id: record.id }, sequence);
     const helpers = context.table.randomUp(
       context.timing.indirectProbes,
       (other) => other !== record && other.member.state === "alive" && other.bootId !== "",
@@ -307,9 +305,9 @@ export class Prober {
         nack: true,
       });
     }
-    const waitMs = 2 * this.#timeout(record) * context.health.multiplier;
-    probe.timer = context.schedule(waitMs + context.timing.minProbeTimeoutMs, () =>
-      this.#tryStream(probe),
+    probe.timer = context.schedule(
+      2 * this.#patience(record) + context.timing.minProbeTimeoutMs,
+      () => this.#tryStream(probe),
     );
   }
 
@@ -387,6 +385,11 @@ export class Prober {
     if (!record.introduced) claims.push(this.#context.self.member);
     if (!isAlive(record)) claims.push(record.member);
     return claims;
+  }
+
+  /** How long to wait for a direct answer, as our own health is. */
+  #patience(record: MemberRecord): number {
+    return this.#timeout(record) * this.#context.health.multiplier;
   }
 
   #timeout(record: MemberRecord | undefined): number {

@@ -267,7 +267,7 @@ describe("Swim: probing", () => {
     const target = trace.packets("ping")[0]?.to.id?.[0] ?? "";
     const helper = target === "b" ? "c" : "b";
     trace.sent = [];
-    trace.pass(600);
+    trace.pass(1_100);
     const [again] = trace.packets("ping", target);
     expect(again?.to.bootId, "it may have restarted").to.equal(undefined);
     const request = trace.packets("pingRequest", helper)[0]?.envelope.message;

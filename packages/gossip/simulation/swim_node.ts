@@ -88,9 +88,12 @@ export class SwimNode implements Program {
       });
       const { bootId } = packet.header;
       const from = { address, bootId, directed: packet.addressed };
-      const { envelope } = packet;
-      const members = envelope.members.map(shared);
-      this.perform(this.swim.handleMessage({ ...envelope, members }, from, this.host.now()));
+      const { members } = packet.envelope;
+      const envelope =
+        members.length === 0
+          ? packet.envelope
+          : { ...packet.envelope, members: members.map(shared) };
+      this.perform(this.swim.handleMessage(envelope, from, this.host.now()));
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
