@@ -32,6 +32,7 @@ export class Promises {
   #entered = 0;
   #dirty = false;
   #writing = false;
+  #again = false;
   #scheduled = false;
   #reaping = false;
   #heldBack: { member: string; since: number; warnedAt: number } | undefined;
@@ -98,7 +99,7 @@ export class Promises {
   /** To disk now; told to others when it is there. */
   persist(now: number): void {
     if (this.#writing) {
-      this.touch(); // one at a time: under load the next one takes everything along
+      this.#again = true; // one at a time: under load the next one takes everything along
       return;
     }
     const { map, table } = this.#context;
@@ -114,11 +115,13 @@ export class Promises {
       entered: this.#entered,
     };
     this.#dirty = false;
+    this.#again = false;
     this.#writing = true;
     map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)), { now });
     this.#context.onCommitted((committedAt) => {
       this.#writing = false;
       table.announce(snapshot);
+      if (this.#again) this.persist(committedAt);
       this.advanceHorizon(committedAt);
     });
   }

@@ -1,0 +1,417 @@
+import { expect } from "chai";
+import { describe, it } from "mocha";
+import { compareVersions, MemoryEngine, stampOf, TIME_ORIGIN_MS, VersionedMap } from "@dnd/store";
+import { SUMMARY_DROPPED } from "@dnd/protocol";
+import { Replicator } from "./replicator.ts";
+import { bytesOf, idOf, START_MS, TestCluster, type TestNode } from "./_test_utils.ts";
+
+const HOUR = 3_600_000;
+
+function value(cluster: TestCluster, node: TestNode, key: string): string | undefined {
+  const bytes = node.map.get(key, { now: cluster.wall(node) })?.value;
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+describe("rule 1: forgetting deletes", () => {
+  it("forgets a tombstone on every node once everybody has it and the grace is over", () => {
+    const cluster = new TestCluster({ nodes: 3, pingMs: 20_000 });
+    cluster.put(cluster.node(0), "k", "v");
+    cluster.run(1000);
+    cluster.delete(cluster.node(1), "k");
+    cluster.run(HOUR / 2);
+    for (const node of cluster.nodes) expect(node.map.peek("k")?.deleted).to.equal(true);
+    cluster.run(HOUR);
+    for (const node of cluster.nodes) {
+      expect(node.map.peek("k"), node.id).to.equal(undefined);
+      expect(node.map.horizon).to.be.greaterThan(stampOf(START_MS));
+    }
+    expect(cluster.converged()).to.equal(true);
+  });
+
+  it("forgets nothing while a dead member has not seen it, and names that member (rule 10)", () => {
+    const cluster = new TestCluster({ nodes: 3, pingMs: 120_000, periodicMs: 600_000 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    cluster.put(a, "k", "v");
+    cluster.run(1000);
+    cluster.kill(c);
+    cluster.delete(a, "k");
+    cluster.run(28 * HOUR);
+    expect(a.map.peek("k")?.deleted).to.equal(true);
+    expect(a.replicator.status().heldBackBy?.member).to.equal(c.id);
+    expect(b.eventsOf("held-back")[0]?.member).to.equal(c.id);
+    cluster.restart(c);
+    cluster.run(2 * HOUR);
+    for (const node of cluster.nodes) expect(node.map.peek("k")).to.equal(undefined);
+  });
+
+  it("takes the peer's state below the horizon it missed, and sets aside what it alone held", () => {
+    const cluster = new TestCluster({ nodes: 3, pingMs: 20_000, periodicMs: 300_000 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    cluster.put(a, "deleted", "v");
+    cluster.run(1000);
+    // c is cut off; it takes writes that nobody hears of, and is forgotten.
+    cluster.connected = (x, y) => x !== c.id && y !== c.id;
+    cluster.cutStreams();
+    cluster.put(c, "alone", "old");
+    const departed = a.replicator.departureStamp(cluster.wall(a));
+    for (const node of [a, b]) {
+      const { id, generation } = c;
+      cluster.apply(
+        node,
+        node.replicator.handleMember({ id, state: "forgotten", generation, departed }, cluster.now),
+      );
+    }
+    cluster.delete(a, "deleted");
+    cluster.run(3 * HOUR);
+    expect(a.map.peek("deleted")).to.equal(undefined);
+    cluster.put(c, "recent", "new");
+    cluster.connected = () => true;
+    cluster.meet(c, a);
+    cluster.meet(c, b);
+    cluster.run(HOUR / 2);
+    expect(c.aside.map(({ key }) => key).sort()).to.deep.equal(["alone", "deleted"]);
+    expect(c.replicator.metrics.setAside).to.equal(2);
+    for (const node of cluster.nodes) {
+      expect(value(cluster, node, "deleted"), node.id).to.equal(undefined);
+      expect(value(cluster, node, "alone"), node.id).to.equal(undefined);
+      expect(value(cluster, node, "recent"), node.id).to.equal("new");
+    }
+    // Rule 3: it came back with a higher generation, through an exchange.
+    expect(c.generation).to.equal(2);
+    expect(c.eventsOf("not-ready")[0]?.reason).to.equal("forgotten");
+    expect(c.replicator.ready).to.equal(true);
+  });
+
+  it("drops a rumor at or below the horizon for a key that is not held", () => {
+    const cluster = new TestCluster({ nodes: 2, pingMs: 5000 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    const late = cluster.put(a, "k", "v");
+    cluster.run(10);
+    cluster.delete(a, "k");
+    cluster.run(2 * HOUR);
+    expect(b.map.peek("k")).to.equal(undefined);
+    cluster.apply(b, b.replicator.handleUpdate(a.id, { entries: [late] }, cluster.now));
+    expect(b.map.peek("k")).to.equal(undefined);
+    expect(b.replicator.metrics.rumorsBelowHorizon).to.equal(1);
+  });
+
+  it("leaves only after a full exchange with a ready member, and says when", () => {
+    const cluster = new TestCluster({ nodes: 3, loss: 1 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.put(a, "k", "only here");
+    cluster.apply(a, a.replicator.leave(cluster.now));
+    cluster.run(1000, () => a.eventsOf("left").length > 0);
+    expect(a.eventsOf("left")[0]?.departed).to.be.greaterThan(a.map.peek("k")?.version.time ?? 0);
+    const others = [b, cluster.node(2)].filter((node) => value(cluster, node, "k") !== undefined);
+    expect(others.length).to.be.greaterThan(0);
+    expect(a.replicator.ready).to.equal(false);
+  });
+
+  it("does not leave when nobody can take over", () => {
+    const cluster = new TestCluster({ nodes: 2 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.kill(b);
+    cluster.apply(a, a.replicator.leave(cluster.now));
+    expect(a.eventsOf("leave-failed")).to.have.length(1);
+    expect(a.replicator.ready).to.equal(true);
+  });
+});
+
+describe("rule 4: big entries", () => {
+  it("go to the others at once over the stream", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const large = new Uint8Array(300_000).fill(7);
+    cluster.put(cluster.node(0), "large", large);
+    cluster.run(100);
+    for (const node of cluster.nodes) {
+      expect(node.map.get("large", { now: cluster.now })?.value).to.deep.equal(large);
+    }
+  });
+});
+
+describe("rule 8: skew", () => {
+  it("lets a stamp that is a little early wait for its time", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    a.offsetMs = 3000;
+    cluster.put(a, "early", "v");
+    cluster.run(50);
+    expect(value(cluster, b, "early")).to.equal(undefined);
+    expect(b.replicator.metrics.waitingEntries).to.equal(1);
+    cluster.run(3500);
+    expect(value(cluster, b, "early")).to.equal("v");
+    expect(b.replicator.metrics.skewRefused).to.equal(0);
+  });
+
+  it("refuses what is far ahead, counts it under its writer, and the key stays writable", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    a.offsetMs = 10 * 365 * 24 * HOUR;
+    cluster.put(a, "k", "from the future");
+    cluster.run(5000);
+    expect(value(cluster, b, "k")).to.equal(undefined);
+    expect(Object.keys(b.replicator.status().skewedNodes)).to.deep.equal([a.id]);
+    cluster.put(b, "k", "now");
+    cluster.run(100);
+    expect(value(cluster, c, "k")).to.equal("now");
+    // It is told so, and is not ready.
+    expect(a.replicator.ready).to.equal(false);
+    expect(a.eventsOf("skewed").at(-1)?.skewed).to.equal(true);
+    expect(b.replicator.ready).to.equal(true);
+  });
+
+  it("gets out of it by itself when the clock is right: what it took gets new stamps, in order", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    a.offsetMs = 24 * HOUR;
+    cluster.put(a, "first", "1");
+    cluster.put(a, "second", "2");
+    cluster.run(5000);
+    a.offsetMs = 0;
+    expect(cluster.run(60_000, () => cluster.converged() && a.replicator.ready)).to.equal(true);
+    expect(value(cluster, b, "first")).to.equal("1");
+    expect(a.eventsOf("restamped")[0]?.entries).to.equal(2);
+    const [first, second] = ["first", "second"].map((key) => b.map.peek(key)?.version);
+    if (first === undefined || second === undefined) throw new Error("not there");
+    expect(compareVersions(first, second)).to.be.below(0);
+    expect(second.time).to.be.below(stampOf(cluster.now + 1000));
+  });
+
+  it("two nodes that disagree both report, and both go on", () => {
+    const cluster = new TestCluster({ nodes: 2 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    a.offsetMs = HOUR;
+    cluster.run(5000);
+    expect(a.eventsOf("clock-disagreement").length).to.be.greaterThan(0);
+    expect(b.eventsOf("clock-disagreement").length).to.be.greaterThan(0);
+    expect([a.replicator.ready, b.replicator.ready]).to.deep.equal([true, true]);
+  });
+});
+
+describe("rule 9: promises are about committed entries", () => {
+  it("confirms and promises nothing before the commit", () => {
+    const cluster = new TestCluster({ nodes: 2, commitMs: 100 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.run(30_000);
+    const entry = cluster.put(a, "k", "v");
+    const { receipt, effects } = a.replicator.follow(
+      entry,
+      { needed: 2, timeoutMs: 1000 },
+      cluster.now,
+    );
+    cluster.apply(a, effects);
+    cluster.run(50);
+    expect(value(cluster, b, "k")).to.equal("v");
+    expect(a.eventsOf("receipt")).to.deep.equal([]);
+    expect(b.replicator.summary(cluster.now).seen).to.be.below(entry.version.time);
+    cluster.run(100);
+    expect(a.eventsOf("receipt")).to.deep.equal([
+      { type: "receipt", receipt, acked: 2, needed: 2, superseded: false, ok: true },
+    ]);
+  });
+
+  it("nothing any more after the storage failed (rule 17)", () => {
+    const cluster = new TestCluster({ nodes: 2 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.apply(b, b.replicator.handleStorageFailed(cluster.now));
+    const entry = cluster.put(a, "k", "v");
+    cluster.apply(
+      a,
+      a.replicator.follow(entry, { needed: 2, timeoutMs: 500 }, cluster.now).effects,
+    );
+    cluster.run(2000);
+    expect(a.eventsOf("receipt")[0]).to.deep.include({ ok: false, acked: 1 });
+    expect(b.map.peek("k")).to.equal(undefined);
+  });
+});
+
+describe("rule 11: when to exchange", () => {
+  it("says that rumors were dropped, and is exchanged with at once", () => {
+    const cluster = new TestCluster({ nodes: 2, outboxEntries: 10 });
+    const [a] = cluster.nodes as [TestNode, TestNode];
+    const entries = Array.from({ length: 30 }, (_, i) =>
+      a.map.put(`key ${i}`, bytesOf("v"), { now: cluster.now }),
+    );
+    cluster.apply(a, a.replicator.handleWrite(entries, cluster.now));
+    cluster.apply(a, a.replicator.flush(cluster.now));
+    expect(a.replicator.metrics.outboxDropped).to.equal(20);
+    expect(a.replicator.summary(cluster.now).flags & SUMMARY_DROPPED).to.equal(SUMMARY_DROPPED);
+    expect(cluster.run(1500, () => cluster.converged())).to.equal(true);
+    cluster.run(1500);
+    expect(a.replicator.summary(cluster.now).flags & SUMMARY_DROPPED).to.equal(0);
+  });
+
+  it("opens nothing for differences of a moment: rumors are on their way", () => {
+    const cluster = new TestCluster({ nodes: 3, latencyMs: 20, pingMs: 100 });
+    for (let i = 0; i < 500; i += 1) {
+      cluster.put(cluster.node(i % 3), `key ${i % 50}`, `v ${i}`);
+      cluster.run(10);
+    }
+    const reasons = cluster.nodes.flatMap((node) => node.eventsOf("exchanged"));
+    expect(reasons.filter(({ sent, received }) => sent + received > 20)).to.deep.equal([]);
+    cluster.run(1000);
+    expect(cluster.converged()).to.equal(true);
+  });
+});
+
+describe("rule 12: ready", () => {
+  it("is ready alone at once without seeds, after ten seconds with silent ones", () => {
+    const alone = new TestCluster({ nodes: 0 });
+    expect(alone.add().replicator.ready).to.equal(true);
+    const node = alone.add({ hasSeeds: true });
+    expect(node.replicator.ready).to.equal(false);
+    alone.run(9000);
+    expect(node.replicator.ready).to.equal(false);
+    alone.run(2500);
+    expect(node.replicator.ready).to.equal(true);
+    expect(node.eventsOf("ready")[0]?.alone).to.equal(true);
+  });
+
+  it("with every member in reach if none is ready", () => {
+    const cluster = new TestCluster({ nodes: 3, together: false, aloneMs: 600_000 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    cluster.put(a, "a", "1"); // plain writes are taken
+    cluster.put(b, "b", "2");
+    for (const x of cluster.nodes) for (const y of cluster.nodes) if (x !== y) cluster.meet(x, y);
+    expect(cluster.run(20_000, () => cluster.nodes.every((n) => n.replicator.ready))).to.equal(
+      true,
+    );
+    expect(cluster.run(20_000, () => cluster.converged())).to.equal(true);
+    expect(value(cluster, c, "a")).to.equal("1");
+  });
+
+  it("is durable with the data", () => {
+    const map = new VersionedMap({ node: idOf(1), engine: new MemoryEngine() });
+    const make = (generation: number): Replicator =>
+      new Replicator({ map, prng: () => 0.5, generation, hasSeeds: true }, { aloneMs: 1000 });
+    const first = make(1);
+    for (const effect of first.start(START_MS)) {
+      if (effect.type === "commit") first.handleCommitted(effect.mark, START_MS);
+    }
+    expect(first.ready).to.equal(false);
+    first.handleTimer("ready", START_MS + 1000);
+    expect(first.ready).to.equal(true);
+    const second = make(2);
+    second.start(START_MS + 5000);
+    expect(second.ready).to.equal(true);
+  });
+
+  it("a node that is not ready counts for no w", () => {
+    const cluster = new TestCluster({ nodes: 2 });
+    expect(cluster.node(0).replicator.writeTargets()).to.equal(2);
+    const joining = cluster.add({ hasSeeds: true });
+    cluster.meet(cluster.node(0), joining);
+    expect(cluster.node(0).replicator.writeTargets()).to.equal(2);
+    expect(joining.replicator.writeTargets()).to.equal(0);
+    cluster.meet(joining, cluster.node(0));
+    cluster.run(3000);
+    expect(cluster.node(0).replicator.writeTargets()).to.equal(3);
+  });
+
+  it("starts the clock of a joining node above that of the member that admits it (rule 1)", () => {
+    const cluster = new TestCluster({ nodes: 1 });
+    const a = cluster.node(0);
+    a.map.advanceClock(stampOf(cluster.now + 400));
+    const joining = cluster.add({ hasSeeds: true });
+    cluster.meet(joining, a);
+    cluster.run(1000, () => joining.replicator.ready);
+    expect(cluster.put(joining, "k", "v").version.time).to.be.greaterThan(
+      stampOf(cluster.now + 300),
+    );
+    expect(TIME_ORIGIN_MS).to.be.below(START_MS);
+  });
+});
+
+describe("rule 18: followed writes", () => {
+  it("resolve when enough members hold the version, durably", () => {
+    const cluster = new TestCluster({ nodes: 3, loss: 1 });
+    const [a] = cluster.nodes as [TestNode];
+    for (const needed of [1, 2, 3]) {
+      const entry = cluster.put(a, `k${needed}`, "v");
+      cluster.apply(
+        a,
+        a.replicator.follow(entry, { needed, timeoutMs: 2000 }, cluster.now).effects,
+      );
+      cluster.run(100);
+      expect(a.eventsOf("receipt").at(-1)).to.deep.include({ ok: true, needed });
+      const held = cluster.nodes.filter((node) => node.map.peek(`k${needed}`) !== undefined);
+      expect(held.length).to.be.at.least(needed);
+    }
+  });
+
+  it("say so when a newer version won", () => {
+    const cluster = new TestCluster({ nodes: 2, loss: 1 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    const entry = a.map.put("k", bytesOf("old"), { now: cluster.now });
+    cluster.run(10);
+    cluster.put(b, "k", "new");
+    cluster.apply(
+      a,
+      a.replicator.follow(entry, { needed: 2, timeoutMs: 2000 }, cluster.now).effects,
+    );
+    cluster.run(100);
+    expect(a.eventsOf("receipt")[0]).to.deep.include({ ok: true, superseded: true, acked: 2 });
+  });
+
+  it("end partially when a member is dead, and the write stays", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const [a, , c] = cluster.nodes as [TestNode, TestNode, TestNode];
+    cluster.kill(c);
+    expect(a.replicator.writeTargets()).to.equal(3); // dead ones count
+    const entry = cluster.put(a, "k", "v");
+    cluster.apply(
+      a,
+      a.replicator.follow(entry, { needed: 3, timeoutMs: 1000 }, cluster.now).effects,
+    );
+    cluster.run(900);
+    expect(a.eventsOf("receipt")).to.deep.equal([]);
+    cluster.run(200);
+    expect(a.eventsOf("receipt")[0]).to.deep.include({ ok: false, acked: 2, needed: 3 });
+  });
+
+  it("bring in another member when one does not answer", () => {
+    const cluster = new TestCluster({ nodes: 4, loss: 1 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.connected = (x, y) => x !== b.id && y !== b.id;
+    cluster.cutStreams();
+    const entry = cluster.put(a, "k", "v");
+    cluster.apply(
+      a,
+      a.replicator.follow(entry, { needed: 2, timeoutMs: 3000 }, cluster.now).effects,
+    );
+    cluster.run(1000);
+    expect(a.eventsOf("receipt")[0]).to.deep.include({ ok: true, acked: 2 });
+  });
+
+  it("are bounded", () => {
+    const cluster = new TestCluster({ nodes: 2, receipts: 2 });
+    const [a] = cluster.nodes as [TestNode];
+    const follow = (): unknown => {
+      const entry = cluster.put(a, "k", "v");
+      return a.replicator.follow(entry, { needed: 2, timeoutMs: 3000 }, cluster.now);
+    };
+    follow();
+    follow();
+    expect(follow).to.throw(RangeError, "2 receipts are open");
+  });
+});
+
+describe("explain", () => {
+  it("shows what each member holds of a key", () => {
+    const cluster = new TestCluster({ nodes: 4, loss: 1 });
+    const [a, b, c, d] = cluster.nodes as [TestNode, TestNode, TestNode, TestNode];
+    const old = cluster.put(b, "k", "old");
+    cluster.run(5);
+    const entry = cluster.put(a, "k", "newer");
+    cluster.kill(d);
+    cluster.apply(a, a.replicator.explain("k", cluster.now).effects);
+    cluster.run(100);
+    const [explained] = a.eventsOf("explained");
+    expect(explained?.key).to.equal("k");
+    const of = (id: string): unknown => explained?.answers.find((answer) => answer.node === id);
+    expect(of(a.id)).to.deep.include({ version: entry.version, size: 5 });
+    expect(of(b.id)).to.deep.include({ version: old.version, size: 3 });
+    expect(of(c.id)).to.deep.equal({ node: c.id });
+    expect(of(d.id)).to.deep.equal({ node: d.id, error: "unreachable" });
+  });
+});
