@@ -177,7 +177,7 @@ async function checkInstalled(item, tarballs, url) {
   const { manifest, folder } = item;
   const readme = join(folder, "README.md");
   const example = existsSync(readme) ? firstExample(readFileSync(readme, "utf8")) : undefined;
-  if (example === undefined) return ["README.md has no ```ts example"];
+  const missing = example === undefined ? ["README.md has no ```ts example"] : [];
 
   const place = join(temp, `install-${basename(folder)}`);
   mkdirSync(place);
@@ -192,15 +192,15 @@ async function checkInstalled(item, tarballs, url) {
   );
   const quiet = ["--no-audit", "--no-fund", "--prefer-offline"];
   const install = await run("npm", ["i", ...quiet, ...files], { cwd: place, timeoutMs: 240_000 });
-  if (install.status !== 0) return [`npm i failed:\n${install.output}`];
+  if (install.status !== 0) return [...missing, `npm i failed:\n${install.output}`];
   const ours = readdirSync(join(place, "node_modules/@dnd")).map((name) => `@dnd/${name}`);
   const strangers = ours.filter((name) => !closure(manifest.name).has(name));
-  if (strangers.length > 0) return [`installed more of ours: ${strangers.join(", ")}`];
+  if (strangers.length > 0) return [...missing, `installed more of ours: ${strangers.join(", ")}`];
 
   const specifiers = Object.keys(manifest.exports ?? {})
     .filter((subpath) => subpath !== "./package.json")
     .map((subpath) => manifest.name + subpath.slice(1));
-  write("example.ts", example);
+  write("example.ts", example ?? "export {};\n");
   write(
     "exports.ts",
     specifiers.map((s, i) => `import * as m${i} from "${s}";\nvoid m${i};\n`).join(""),
@@ -208,7 +208,7 @@ async function checkInstalled(item, tarballs, url) {
   write("tsconfig.json", exampleTsconfig(["example.ts", "exports.ts"]));
   const tsc = join(root, "node_modules/typescript/bin/tsc");
   const types = await run(process.execPath, [tsc, "-p", "."], { cwd: place, timeoutMs: 120_000 });
-  if (types.status !== 0) return [`the types do not hold:\n${types.output}`];
+  if (types.status !== 0) return [...missing, `the types do not hold:\n${types.output}`];
 
   const env = url === undefined ? {} : { DND_URL: url };
   for (const file of ["exports", "example"]) {
@@ -217,10 +217,10 @@ async function checkInstalled(item, tarballs, url) {
       timeoutMs: 60_000,
       env,
     });
-    if (ran.status !== 0) return [`${file} ended with ${ran.status}:\n${ran.output}`];
+    if (ran.status !== 0) return [...missing, `${file} ended with ${ran.status}:\n${ran.output}`];
     if (verbose && file === "example") console.log(ran.output.trimEnd());
   }
-  return [];
+  return missing;
 }
 
 /**
