@@ -268,9 +268,8 @@ function writeValue(writer: WireWriter, field: FieldPlan, value: unknown): void 
     case "string":
       return writer.text(field.fullName, value as string, field.min, field.max);
     case "nodeId":
-      return writer.nodeId(field.fullName, value as string);
     case "bootId":
-      return writer.hex(field.fullName, value as string, field.max);
+      return writer.id(field.fullName, value as string, field.max);
     default: {
       const bytes = value as Uint8Array;
       if (bytes.length % field.unit !== 0) {

@@ -126,7 +126,7 @@ export function writeEntry(writer: WireWriter, entry: WireEntry): void {
     writer.safeUint64("Entry.time", time);
   }
   writer.uint32(0x22);
-  writer.nodeId("Entry.node", node);
+  writer.id("Entry.node", node, NODE_ID_BYTES);
   if (entry.deleted === true) writer.uint32(0x28).bool(true);
   const { expiresAt, contentType, extra } = entry;
   if (expiresAt !== undefined && expiresAt !== 0) {

@@ -42,3 +42,24 @@ export function fromHex(what: string, text: string, length: number): Uint8Array 
     `${what} must be ${2 * length} lower-case hex digits, not ${JSON.stringify(text)}`,
   );
 }
+
+// The same ids are turned into bytes again and again: the ones used last are kept, one place for each
+// value of a small hash.
+const PLACES = 512;
+const keptText: (string | undefined)[] = new Array<string | undefined>(PLACES).fill(undefined);
+const keptBytes: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(PLACES).fill(
+  undefined,
+);
+
+/** Like {@linkcode fromHex}, for ids; the bytes are shared, so they must not be written into. */
+export function idBytes(what: string, text: string, length: number): Uint8Array {
+  const hash =
+    text.charCodeAt(0) * 31 + text.charCodeAt(1) * 7 + text.charCodeAt(text.length - 1) * 101;
+  const place = hash & (PLACES - 1);
+  const kept = keptBytes[place];
+  if (kept !== undefined && keptText[place] === text && kept.length === length) return kept;
+  const bytes = fromHex(what, text, length);
+  keptText[place] = text;
+  keptBytes[place] = bytes;
+  return bytes;
+}

@@ -1,12 +1,5 @@
 import protobuf from "protobufjs/light.js";
-import { fromHex } from "./_hex.ts";
-
-// Ids in hex are turned into bytes again and again: the ones used last are kept.
-const ID_PLACES = 256;
-const idText: (string | undefined)[] = new Array<string | undefined>(ID_PLACES).fill(undefined);
-const idBytes: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(ID_PLACES).fill(
-  undefined,
-);
+import { idBytes } from "./_hex.ts";
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -53,30 +46,14 @@ export class WireWriter extends protobuf.Writer {
     this.bytes(value);
   }
 
-  /** A hex text as bytes, with their length before them. */
-  hex(name: string, value: string, length: number): void {
-    this.bytes(fromHex(`Cannot encode: ${name}`, value, length));
-  }
-
-  /** A node id, with its length before it. */
-  nodeId(name: string, value: string): void {
-    const place =
-      (value.charCodeAt(0) * 31 + value.charCodeAt(value.length - 1) * 7 + value.charCodeAt(1)) &
-      (ID_PLACES - 1);
-    let bytes = idText[place] === value ? idBytes[place] : undefined;
-    if (bytes === undefined) {
-      bytes = fromHex(`Cannot encode: ${name}`, value, 16);
-      idText[place] = value;
-      idBytes[place] = bytes;
-    }
-    this.bytes(bytes);
+  /** An id in hex as bytes, with their length before them. */
+  id(name: string, value: string, length: number): void {
+    this.bytes(idBytes(name, value, length));
   }
 
   /** Everything written, in a buffer of its own: it may be kept, or transferred to another thread. */
   take(): Uint8Array {
-    const copy = new Uint8Array(this.pos);
-    copy.set(this.buf.subarray(0, this.pos));
-    return copy;
+    return this.buf.slice(0, this.pos);
   }
 
   #checkUint32(name: string, value: number): void {

@@ -19,7 +19,7 @@
  * does: so the receiver knows what the sender put there, and a packet that was meant for another node,
  * or for an earlier process of this one, does not open.
  */
-import { fromHex, toHex } from "./_hex.ts";
+import { idBytes, toHex } from "./_hex.ts";
 import { crc32 } from "./crc32.ts";
 import { DecodeError } from "./decode_error.ts";
 import {
@@ -85,19 +85,21 @@ export interface PacketDestination {
 
 const encoder = new TextEncoder();
 
-// Every packet needs the bytes and the tag of the name, and a process mostly has one name.
-let lastName: { readonly text: string; readonly bytes: Uint8Array; readonly tag: number } = {
-  text: "",
-  bytes: new Uint8Array(0),
-  tag: 0,
-};
+// A process speaks with one cluster, a test with two.
+let keptCluster = "";
+let keptClusterBytes = new Uint8Array(0);
+let keptClusterTag = crc32(keptClusterBytes);
 
-function nameOf(cluster: string): { readonly bytes: Uint8Array; readonly tag: number } {
-  if (lastName.text !== cluster) {
-    const bytes = encoder.encode(cluster);
-    lastName = { text: cluster, bytes, tag: crc32(bytes) };
+function clusterBytes(cluster: string): Uint8Array {
+  if (cluster === keptCluster) return keptClusterBytes;
+  const name = encoder.encode(cluster);
+  if (name.length > MAX_NAME_BYTES) {
+    throw new RangeError(`A cluster name has at most ${MAX_NAME_BYTES} bytes, not ${name.length}`);
   }
-  return lastName;
+  keptCluster = cluster;
+  keptClusterBytes = name;
+  keptClusterTag = crc32(name);
+  return name;
 }
 
 /**
@@ -106,9 +108,11 @@ function nameOf(cluster: string): { readonly bytes: Uint8Array; readonly tag: nu
  *
  * @param cluster the name, at most 64 bytes
  * @returns CRC-32 of its UTF-8 bytes
+ * @throws {RangeError} if it is longer
  */
 export function clusterTag(cluster: string): number {
-  return nameOf(cluster).tag;
+  clusterBytes(cluster);
+  return keptClusterTag;
 }
 
 /**
@@ -128,9 +132,9 @@ export function writePacketHeader(packet: Uint8Array, header: PacketHeader, rand
   packet[1] = header.version;
   packet[2] = header.flags;
   view.setUint32(3, header.clusterTag);
-  packet.set(fromHex("A key id", header.keyId, 4), 7);
-  packet.set(fromHex("A node id", header.senderId, NODE_ID_BYTES), 11);
-  packet.set(fromHex("A boot id", header.bootId, BOOT_ID_BYTES), 27);
+  packet.set(idBytes("A key id", header.keyId, 4), 7);
+  packet.set(idBytes("A node id", header.senderId, NODE_ID_BYTES), 11);
+  packet.set(idBytes("A boot id", header.bootId, BOOT_ID_BYTES), 27);
   view.setUint32(35, Math.floor(header.counter / 2 ** 32));
   view.setUint32(39, header.counter >>> 0);
   view.setUint32(43, random);
@@ -194,19 +198,16 @@ export function additionalData(
   flags: number,
   destination: PacketDestination,
 ): Uint8Array {
-  const name = nameOf(cluster).bytes;
-  if (name.length > MAX_NAME_BYTES) {
-    throw new RangeError(`A cluster name has at most ${MAX_NAME_BYTES} bytes, not ${name.length}`);
-  }
+  const name = clusterBytes(cluster);
   const data = new Uint8Array(1 + name.length + NODE_ID_BYTES + BOOT_ID_BYTES);
   data[0] = name.length;
   data.set(name, 1);
   if ((flags & PACKET_TO_ID) !== 0) {
-    data.set(fromHex("A node id", destination.id ?? "", NODE_ID_BYTES), 1 + name.length);
+    data.set(idBytes("A node id", destination.id ?? "", NODE_ID_BYTES), 1 + name.length);
   }
   if ((flags & PACKET_TO_BOOT) !== 0) {
     data.set(
-      fromHex("A boot id", destination.bootId ?? "", BOOT_ID_BYTES),
+      idBytes("A boot id", destination.bootId ?? "", BOOT_ID_BYTES),
       1 + name.length + NODE_ID_BYTES,
     );
   }

@@ -173,7 +173,7 @@ export class SealedPacketCodec implements PacketCodec {
     const cipher = createCipheriv(ALGORITHM, this.#sealer, nonce, TAG);
     cipher.setAAD(Buffer.concat([packet.subarray(0, PACKET_HEADER_BYTES), more]));
     packet.set(cipher.update(body), PACKET_HEADER_BYTES);
-    cipher.final();
+    cipher.final(); // gives nothing: a stream cipher has no last block
     packet.set(cipher.getAuthTag(), PACKET_HEADER_BYTES + body.length);
     return packet;
   }
