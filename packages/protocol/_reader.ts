@@ -28,9 +28,9 @@ const idText: (string | undefined)[] = new Array<string | undefined>(ID_PLACES).
 // What is left for things that only live while a message is decoded.
 const GARBAGE_FACTOR = 2;
 
-// A small fixed number of bytes that the budget may exceed 16 times the input by, so that the empty
-// message can be decoded at all.
-const BASE_BUDGET = 1024;
+// What a message may take whatever its size: a few members with one byte of metadata each are more than
+// 16 times their bytes, and still nothing.
+const BASE_BUDGET = 4096;
 
 /** What an object with this many fields takes. */
 export function objectCost(fields: number): number {
