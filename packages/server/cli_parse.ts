@@ -175,9 +175,13 @@ export interface SplitCommand {
  */
 export function splitCommand(words: readonly string[], rows: readonly OptionRow[]): SplitCommand {
   const takesValue = new Set<string>();
+  const known = new Set(["--verbose", "--quiet", "--help", "--version"]);
   for (const row of rows) {
-    if (row.kind === "switch") continue;
-    for (const flag of row.flags.split(/[ ,]+/)) if (flag.startsWith("-")) takesValue.add(flag);
+    for (const flag of row.flags.split(/[ ,]+/)) {
+      if (!flag.startsWith("-")) continue;
+      known.add(flag);
+      if (row.kind !== "switch") takesValue.add(flag);
+    }
   }
   for (let i = 0; i < words.length; i += 1) {
     const word = words[i] ?? "";
@@ -186,6 +190,8 @@ export function splitCommand(words: readonly string[], rows: readonly OptionRow[
       return { name: word, rest: [...words.slice(0, i), ...words.slice(i + 1)] };
     }
     if (takesValue.has(word)) i += 1;
+    // A typo: what follows may be its value, and is not taken for a command.
+    else if (word.startsWith("--") && !known.has(word.replace(/=.*$/s, ""))) break;
   }
   return { name: undefined, rest: words };
 }

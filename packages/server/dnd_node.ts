@@ -86,6 +86,11 @@ export class DndNode extends EmbeddedNode {
     return this.#parts.link.members();
   }
 
+  /** How many members count for `w` (rule 18): ready, neither left nor forgotten, the dead included. */
+  get writeTargets(): number {
+    return this.core.writeTargets();
+  }
+
   /** What `GET /cluster` says. */
   async cluster(): Promise<ClusterInfo> {
     return this.core.clusterInfo();

@@ -1,6 +1,7 @@
 import { VersionedMap, type StorageError } from "@dnd/store";
 import { DndNode, type NodeEnd } from "./dnd_node.ts";
 import type { HttpService } from "./http/http_service.ts";
+import { checkPorts } from "./check_ports.ts";
 import { checkExposure } from "./check_exposure.ts";
 import { silentLogger, type NodeLogger } from "./node_logger.ts";
 import {
@@ -39,6 +40,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
   const options = resolveNodeOptions(given);
   checkExposure(options);
   const logger = options.logger ?? silentLogger;
+  if (options.dataDir !== undefined) await checkPorts(options);
   const data = await openData(options);
   const undo: (() => Promise<void>)[] = [() => data.close()];
   try {

@@ -119,7 +119,7 @@ export const valueRoutes: readonly Route[] = [
  */
 function requestType(exchange: Exchange): string {
   const type = exchange.request.headers["content-type"];
-  if (type === undefined || type === "application/json") return "application/json";
+  if (type === undefined || type === "" || type === "application/json") return "application/json";
   if (/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) return "application/json";
   if (isJsonType(type)) {
     const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(type)?.[1]?.toLowerCase();
