@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import express from "express";
+import fastify from "fastify";
+import { startAlone, type AloneNode } from "../_test_utils.ts";
+
+const run = promisify(execFile);
+
+async function exercise(url: string): Promise<void> {
+  const put = await fetch(`${url}/kv/mounted/%C3%A9`, { method: "PUT", body: '{"a":1}' });
+  assert.equal(put.status, 200);
+  const get = await fetch(`${url}/kv/mounted/%C3%A9`);
+  assert.equal(await get.text(), '{"a":1}');
+  const large = JSON.stringify("x".repeat(300_000));
+  assert.equal((await fetch(`${url}/kv/large`, { method: "POST", body: large })).status, 200);
+  assert.equal(await (await fetch(`${url}/kv/large`)).text(), large);
+  assert.equal((await fetch(`${url}/kv/..%2f`)).status, 400);
+  assert.equal((await fetch(`${url}/nothing`)).status, 404);
+  const controller = new AbortController();
+  const watch = await fetch(`${url}/watch`, { signal: controller.signal });
+  assert.equal(watch.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  controller.abort();
+}
+
+describe("node.handler", () => {
+  let alone: AloneNode;
+  before(async () => {
+    alone = await startAlone({ http: {} });
+  });
+  after(() => alone.node.close());
+
+  it("mounts in a plain http server", async () => {
+    const server = createServer(alone.node.handler);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await exercise(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("mounts in Express, under a path", async () => {
+    const app = express();
+    app.get("/own", (_request, response) => void response.send("own"));
+    app.use("/dnd", alone.node.handler);
+    const server = app.listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await exercise(`${base}/dnd`);
+    assert.equal(await (await fetch(`${base}/own`)).text(), "own");
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("mounts in Fastify, before its body parsers", async () => {
+    const app = fastify();
+    app.get("/own", () => "own");
+    app.addHook("onRequest", (request, reply, done) => {
+      if (request.url === "/own") {
+        done();
+        return;
+      }
+      reply.hijack();
+      alone.node.handler(request.raw, reply.raw);
+    });
+    const base = await app.listen({ port: 0, host: "127.0.0.1" });
+    await exercise(base);
+    assert.equal(await (await fetch(`${base}/own`)).text(), "own");
+    app.server.closeAllConnections();
+    await app.close();
+  });
+
+  it("says what is wrong when a body parser came first", async () => {
+    const app = express();
+    app.use(express.text({ type: "*/*" }));
+    app.use(alone.node.handler);
+    const server = app.listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const answer = await fetch(`${url}/kv/a`, { method: "PUT", body: "1" });
+    assert.equal(answer.status, 500);
+    server.closeAllConnections();
+    server.close();
+  });
+});
+
+describe("curl, a client that was not written here", () => {
+  let alone: AloneNode;
+  before(async () => {
+    alone = await startAlone();
+  });
+  after(() => alone.node.close());
+
+  const curl = async (...args: readonly string[]): Promise<string> =>
+    (await run("curl", ["-sS", "--max-time", "20", ...args])).stdout;
+
+  it("runs the lines of the manual", async function () {
+    try {
+      await run("curl", ["--version"]);
+    } catch {
+      console.log("skipped: there is no curl on this machine");
+      this.skip();
+    }
+    const { url } = alone;
+    assert.equal(await curl("-X", "POST", `${url}/kv/user1`, "-d", '{"name": "Jack"}'), "OK");
+    assert.equal(await curl(`${url}/kv/user1`), '{"name": "Jack"}');
+    assert.equal(await curl("-o", "/dev/null", "-w", "%{http_code}", `${url}/kv/none`), "404");
+    const bad = await curl("-w", " %{http_code}", `${url}/kv/bad`, "-d", "{bad");
+    assert.match(bad, /invalid-json.* 400$/);
+    assert.match(await curl("-I", `${url}/kv/user1`), /^HTTP\/1.1 200 OK/);
+    assert.match(await curl("-X", "DELETE", "-i", `${url}/kv/user1`), /204 No Content/);
+    const large = "x".repeat(1_100_000);
+    const refused = run("curl", ["-sS", "-w", " %{http_code}", `${url}/kv/l`, "-d", "@-"]);
+    refused.child.stdin?.end(large);
+    assert.match((await refused).stdout, /value-too-large.* 413$/);
+    assert.match(await curl(`${url}/kv?values=true`), /"items":\[/);
+  });
+});
