@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import Router from "@koa/router";
 import Koa from "koa";
 import { admit, requireRole } from "./admission.ts";
@@ -25,9 +26,13 @@ export interface AppDependencies {
 
 /**
  * The Koa application: one middleware that makes an answer of whatever happens, and a router.
- * Nothing listens; `app.callback()` is a request listener.
+ * Nothing listens: it is handed out as a function, so that no type of Koa is in the package's own.
  */
-export function createApp({ context, routes, isLoopback }: AppDependencies): Koa<AppState> {
+export function createApp({
+  context,
+  routes,
+  isLoopback,
+}: AppDependencies): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const app = new Koa<AppState>();
   app.silent = true;
   app.use(async (koa, next) => {
@@ -53,7 +58,7 @@ export function createApp({ context, routes, isLoopback }: AppDependencies): Koa
     });
   }
   app.use(router.routes());
-  return app;
+  return app.callback();
 }
 
 const exchanges = new WeakMap<object, Exchange>();

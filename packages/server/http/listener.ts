@@ -27,7 +27,7 @@ export function createListener(
   options: ListenerOptions = {},
 ): Listener {
   const { context, routes, isLoopback } = dependencies;
-  const koa = createApp(dependencies).callback();
+  const koa = createApp(dependencies);
   const values = byPath(routes).find((paths) => paths.path === "/kv/{key}");
 
   const answerValue = async (exchange: Exchange): Promise<void> => {
