@@ -31,6 +31,9 @@ export type DecodeErrorCode =
 /**
  * Thrown by everything here that reads what came from the network, and the only thing thrown by it. No
  * state has changed when it is thrown.
+ *
+ * It has no stack: taking one costs ten times as much as finding the fault, and strangers decide how
+ * many of these are made.
  */
 export class DecodeError extends Error {
   override readonly name: string = "DecodeError";
@@ -39,7 +42,10 @@ export class DecodeError extends Error {
   readonly code: DecodeErrorCode;
 
   constructor(code: DecodeErrorCode, message: string, options?: ErrorOptions) {
+    const limit: unknown = Reflect.get(Error, "stackTraceLimit"); // V8's; elsewhere not there
+    if (limit !== undefined) Reflect.set(Error, "stackTraceLimit", 0);
     super(message, options);
+    if (limit !== undefined) Reflect.set(Error, "stackTraceLimit", limit);
     this.code = code;
   }
 }
