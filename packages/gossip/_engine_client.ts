@@ -1,3 +1,4 @@
+import { reviveError } from "./_cross_error.ts";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type {
   CrossedError,
@@ -8,8 +9,6 @@ import type {
 } from "./_engine_protocol.ts";
 import { askEngine } from "./_engine_server.ts";
 import { GossipEngine } from "./_gossip_engine.ts";
-import { BindError } from "./bind_error.ts";
-import { MembershipError, type MembershipErrorCode } from "./membership_error.ts";
 import type { DnsQueries } from "./seed_resolver.ts";
 import type { SharedState } from "./shared_state.ts";
 
@@ -62,6 +61,7 @@ export class WorkerEngineClient implements EngineClient {
     this.#port = port1;
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
       name: "dnd gossip",
+      execArgv: [], // flags of the host's own start (--input-type, loaders) are not for this file
       workerData: { settings, shared: shared.buffer, port: port2 },
       transferList: [port2],
     });
@@ -147,18 +147,4 @@ export class LocalEngineClient implements EngineClient {
   async terminate(): Promise<void> {
     await this.#engine.close();
   }
-}
-
-/** Gives an error that crossed threads its class back, where a caller is expected to catch it. */
-function reviveError({ name, message, code, bind }: CrossedError): Error {
-  if (bind !== undefined) {
-    const cause = { message, ...(bind.systemCode === undefined ? {} : { code: bind.systemCode }) };
-    return new BindError(bind.protocol, bind.address, cause);
-  }
-  if (name === "MembershipError") {
-    return new MembershipError(code as MembershipErrorCode, message);
-  }
-  if (name === "TypeError") return new TypeError(message);
-  if (name === "RangeError") return new RangeError(message);
-  return Object.assign(new Error(message), { name }, code === undefined ? {} : { code });
 }

@@ -61,6 +61,8 @@ export interface EngineCounters {
   eventsDropped: number;
   /** Times the host's thread was seen stalled. */
   stalls: number;
+  /** Packets that passed every check and still made the protocol throw: each is a bug. */
+  packetFaults: number;
 }
 
 export type EngineCommand =
@@ -75,6 +77,7 @@ export type EngineReport =
   | { type: "events"; events: EngineEvent[] }
   | { type: "table"; members: MemberView[]; lost: number }
   | { type: "updates"; buffer: ArrayBuffer }
+  | { type: "fault"; error: CrossedError }
   | { type: "log"; level: LogLevel; fields: object; message: string };
 
 /** An error as it crosses: classes do not survive the way. */

@@ -1,6 +1,6 @@
-import type { CrossedError, EngineCalls, EngineCommand, EngineReport } from "./_engine_protocol.ts";
+import { crossError } from "./_cross_error.ts";
+import type { EngineCalls, EngineCommand, EngineReport } from "./_engine_protocol.ts";
 import type { GossipEngine } from "./_gossip_engine.ts";
-import { BindError } from "./bind_error.ts";
 
 /** Carries out one command that came from the host's thread and reports its outcome. Never rejects. */
 export async function serveEngine(
@@ -18,18 +18,6 @@ export async function serveEngine(
   } catch (error) {
     report({ type: "reply", call, error: crossError(error as Error) });
   }
-}
-
-/** An error as plain fields: classes do not survive the way between threads. */
-export function crossError(error: Error & { code?: unknown }): CrossedError {
-  const { name, message, code } = error;
-  const crossed: CrossedError = { name, message };
-  if (typeof code === "string") crossed.code = code;
-  if (error instanceof BindError) {
-    const { protocol, address, systemCode } = error;
-    crossed.bind = { protocol, address, systemCode };
-  }
-  return crossed;
 }
 
 /** Calls a method of the engine by its name. */

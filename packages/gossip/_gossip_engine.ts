@@ -6,6 +6,7 @@ import {
   type EngineSettings,
   heartbeatMs,
 } from "./_engine_protocol.ts";
+import { crossError } from "./_cross_error.ts";
 import { monotonicMs } from "./_monotonic.ts";
 import { PacketGate } from "./_packet_gate.ts";
 import { ReportQueue } from "./_report_queue.ts";
@@ -24,6 +25,8 @@ import type { SwimOptions } from "./swim_options.ts";
 import type { Effect, MemberView, SendEffect, Source } from "./swim_types.ts";
 import { UdpTransport } from "./udp_transport.ts";
 
+/** A farewell takes at most this long. */
+const farewellMs = 1_500;
 /** Updates of the host that are sent in one turn of the event loop. */
 const updatesPerTurn = 64;
 /** Bytes that wait at the socket above which the host's updates wait with the host's credit. */
@@ -42,6 +45,7 @@ export class GossipEngine implements EngineCalls {
   readonly #keyring: StreamKeyring;
   readonly #resolver: SeedResolver;
   readonly #reports: ReportQueue;
+  readonly #fault: (error: Error) => void;
   readonly #inbox: AddressedUpdate[] = [];
   #inboxHead = 0;
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -54,6 +58,7 @@ export class GossipEngine implements EngineCalls {
   #seen = 0;
   #stalled = false;
   #stalls = 0;
+  #packetFaults = 0;
 
   /**
    * @param report must not throw
@@ -67,6 +72,7 @@ export class GossipEngine implements EngineCalls {
     this.#settings = settings;
     this.#shared = shared;
     this.#reports = new ReportQueue(shared, options.report);
+    this.#fault = (error) => options.report({ type: "fault", error: crossError(error) });
     this.#log = new RateLimitedLog((level, fields, message) =>
       options.report({ type: "log", level, fields, message }),
     );
@@ -191,6 +197,7 @@ export class GossipEngine implements EngineCalls {
       updatesDropped: this.#reports.updatesDropped,
       eventsDropped: this.#reports.eventsDropped,
       stalls: this.#stalls,
+      packetFaults: this.#packetFaults,
     };
   }
 
@@ -247,15 +254,15 @@ export class GossipEngine implements EngineCalls {
         ids.length === 0 ? swim.broadcast(bytes, now) : swim.send(ids, bytes, now),
       );
     }
-    setImmediate(() => this.#pump());
+    setImmediate(() => this.#guard(() => this.#pump()));
   }
 
-  /** @returns when the farewell is out, or after two seconds without it */
+  /** @returns when the farewell is out, or after a while without it */
   async #farewell(step: (swim: Swim, now: number) => Effect[]): Promise<void> {
     if (this.#closed || this.#swim === undefined) return;
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;
-      this.#after(2_000, resolve);
+      this.#after(farewellMs, resolve);
     });
     this.#input(step);
     await ended;
@@ -268,7 +275,20 @@ export class GossipEngine implements EngineCalls {
     const packet = this.#gate.open(bytes, from);
     if (packet === undefined) return;
     const source: Source = { address: from, bootId: packet.bootId, directed: packet.directed };
-    this.#apply(swim.handleMessage(packet.envelope, source, monotonicMs()));
+    try {
+      this.#apply(swim.handleMessage(packet.envelope, source, monotonicMs()));
+    } catch (error) {
+      // Nothing that arrives may end a node.
+      this.#packetFaults += 1;
+      const fields = { from, error: (error as Error).stack };
+      this.#log.line(
+        "packet-fault",
+        monotonicMs(),
+        "error",
+        fields,
+        "a packet made the protocol throw",
+      );
+    }
   }
 
   #apply(effects: readonly Effect[]): void {
@@ -364,12 +384,21 @@ export class GossipEngine implements EngineCalls {
     if (this.#closed) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      action();
+      this.#guard(action);
     }, ms);
     this.#timers.add(timer);
   }
 
   #every(ms: number, action: () => void): void {
-    this.#timers.add(setInterval(action, ms));
+    this.#timers.add(setInterval(() => this.#guard(action), ms));
+  }
+
+  /** A timer that fails would leave a node that looks alive and does nothing: the host is told instead. */
+  #guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fault(error as Error);
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { reviveError } from "./_cross_error.ts";
 import { type EngineClient, type EngineNews, startEngine } from "./_engine_client.ts";
 import { type EngineSettings, heartbeatMs } from "./_engine_protocol.ts";
 import { Listeners } from "./_event_hub.ts";
@@ -19,8 +20,9 @@ import { emptySummary, type LocalSummary, SharedState, toSummary } from "./share
 
 /** Ports that are tried for one that is free for UDP and TCP. */
 const maxPortAttempts = 32;
-/** How long a farewell may take before the thread is ended without it, ms. */
-const farewellTimeoutMs = 3_000;
+/** How long a farewell, and then closing, may take before the thread is ended without it, ms. */
+const farewellTimeoutMs = 2_000;
+const closeTimeoutMs = 1_000;
 
 /** Where a node is in its one life. */
 export type HostState = "new" | "starting" | "running" | "stopping" | "stopped";
@@ -201,7 +203,7 @@ export class GossipHost {
     clearInterval(this.#heartbeat);
     await this.streams.close();
     if (this.#client !== undefined) {
-      await atMost(this.#client.call("close"), farewellTimeoutMs);
+      await atMost(this.#client.call("close"), closeTimeoutMs);
       await this.#client.terminate();
     }
     this.mirror.events.close();
@@ -221,6 +223,9 @@ export class GossipHost {
           this.updates.emit({ from: ids[0] ?? "", bytes });
         }
         this.shared.giveCredit("toMain", news.buffer.byteLength);
+        break;
+      case "fault":
+        this.#fail(reviveError(news.error));
         break;
       case "log": {
         const { level, fields, message } = news;

@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import {
   createServer as createTlsServer,
@@ -104,6 +105,7 @@ export class PeerListener {
     this.address = formatHostPort(bound.address, bound.port);
     this.#tls = createTlsServer({
       ...tlsOptions,
+      secureOptions: constants.SSL_OP_NO_TICKET,
       pskCallback: (socket, identity) => {
         const key = options.keys.find(identity);
         if (key === undefined) return null;
@@ -113,8 +115,10 @@ export class PeerListener {
     });
     this.#tls.on("secureConnection", (secure) => {
       const connection = this.#handshakeOf(secure);
-      if (connection === undefined) secure.destroy();
-      else void this.#greet(connection, secure, this.#identities.get(secure));
+      const keyId = this.#identities.get(secure);
+      // Without a key that we were asked for it is a resumed session: a way round a key that was retired.
+      if (connection === undefined || keyId === undefined) secure.destroy();
+      else void this.#greet(connection, secure, keyId);
     });
     this.#tls.on("tlsClientError", (error, secure) => {
       const connection = this.#handshakeOf(secure);

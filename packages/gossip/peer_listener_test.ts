@@ -2,9 +2,10 @@ import { expect } from "chai";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { encodeFrame } from "@dnd/protocol";
 import { streamLimits } from "./_stream_caller.ts";
-import { type LocalHello, openPeerStream } from "./_stream_handshake.ts";
+import { type LocalHello, openPeerStream, tlsOptions } from "./_stream_handshake.ts";
 import { StreamKeyring } from "./_stream_keyring.ts";
 import { until } from "./_test_utils.ts";
 import { PeerListener, type PeerListenerOptions, type RejectionCode } from "./peer_listener.ts";
@@ -153,6 +154,40 @@ describe("PeerListener", () => {
     await until(() => rejected.length === 3);
     expect(rejected).to.deep.equal(["unauthenticated", "unauthenticated", "unauthenticated"]);
     expect(served).to.have.length(0);
+  });
+
+  it("does not let a retired key come back by resuming its session", async () => {
+    const [oldKey, newKey] = [randomBytes(32), randomBytes(32)];
+    const keys = new StreamKeyring([oldKey], false);
+    const { listener, rejected } = await listen({ keys });
+    const { first } = keys;
+    const pskCallback = () => ({ psk: first?.psk ?? Buffer.alloc(0), identity: first?.id ?? "" });
+    const options = { ...tlsOptions, port: listener.port, host: "127.0.0.1" };
+    const checkServerIdentity = (): undefined => undefined;
+    const socket = connectTls({ ...options, pskCallback, checkServerIdentity });
+    let session: Buffer | undefined;
+    socket.on("session", (ticket) => (session = ticket));
+    socket.on("error", () => undefined);
+    await once(socket, "secureConnect");
+    const facts = { id: clientId, cluster: "dnd", purpose: "other", bootId: "b0".repeat(8) };
+    socket.write(encodeFrame({ type: "hello", ...facts, protocolMin: 1, protocolMax: 1 }));
+    await once(socket, "data");
+    socket.destroy();
+    keys.set([newKey], false);
+    // It may or may not have got a ticket; with one it must not get in.
+    const again = connectTls({
+      ...options,
+      session,
+      checkServerIdentity,
+      rejectUnauthorized: false,
+    });
+    again.on("error", () => undefined);
+    let answer = 0;
+    again.on("data", (bytes: Buffer) => (answer += bytes.length));
+    again.write(encodeFrame({ type: "hello", ...facts, protocolMin: 1, protocolMax: 1 }));
+    await new Promise((resolve) => again.once("close", resolve));
+    expect(answer).to.equal(0);
+    expect(rejected).to.include("unknown-purpose");
   });
 
   it("takes both while it is permissive, and falls back for a peer without keys", async () => {

@@ -63,18 +63,13 @@ export class SeedResolver {
   }
 
   /**
-   * Resolves one seed after all those asked before. Asks again each time: names move.
+   * Resolves one seed. Asks again each time: names move. Only questions to a name server wait for each
+   * other, so a silent one holds up no seed that needs none.
    *
    * @param seed `host:port`; the port may be left out
    * @returns never rejects; a bad seed or a silent name server is a result without addresses
    */
-  resolve(seed: string): Promise<SeedResult> {
-    const result = this.#last.then(() => this.#resolve(seed));
-    this.#last = result;
-    return result;
-  }
-
-  async #resolve(seed: string): Promise<SeedResult> {
+  async resolve(seed: string): Promise<SeedResult> {
     try {
       const { host, port } = parseHostPort(seed, this.#options.defaultPort ?? 5_000);
       const found = host.startsWith("_")
@@ -102,7 +97,7 @@ export class SeedResolver {
       const ips: string[] = [];
       for (const question of ["resolve4", "resolve6"] as const) {
         try {
-          ips.push(...(await this.#dns[question](name)));
+          ips.push(...(await this.#ask(() => this.#dns[question](name))));
         } catch (error) {
           failure ??= error;
         }
@@ -116,7 +111,7 @@ export class SeedResolver {
     let failure: unknown;
     for (const candidate of await this.#candidates(name)) {
       try {
-        const records = await this.#dns.resolveSrv(candidate);
+        const records = await this.#ask(() => this.#dns.resolveSrv(candidate));
         const sorted = records.toSorted((a, b) => a.priority - b.priority || b.weight - a.weight);
         const found: string[] = [];
         for (const record of sorted.slice(0, this.#options.maxAddresses ?? 32)) {
@@ -129,6 +124,13 @@ export class SeedResolver {
       }
     }
     throw failure instanceof Error ? failure : new Error(`${name} has no service record`);
+  }
+
+  /** One question after the other (RULES 16). */
+  #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
+    const answer = this.#last.then(question);
+    this.#last = answer.catch(() => undefined);
+    return answer;
   }
 
   /** The name itself and the name below each search domain, in the order of resolv.conf(5). */

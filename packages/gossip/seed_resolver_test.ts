@@ -2,6 +2,8 @@ import { expect } from "chai";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Resolver } from "node:dns/promises";
+import { DnsServer, dnsSrv } from "./_test_utils.ts";
 import { type DnsQueries, SeedResolver } from "./seed_resolver.ts";
 
 interface Fake extends DnsQueries {
@@ -87,6 +89,15 @@ describe("SeedResolver", () => {
     expect(dns.most).to.equal(1);
   });
 
+  it("does not let a silent name server hold up seeds that need none", async () => {
+    const dns = fakeDns({});
+    const silent: DnsQueries = { ...dns, resolve4: () => new Promise(() => undefined) };
+    const resolver = new SeedResolver({ dns: silent, hostsFile, resolvFile });
+    void resolver.resolve("a.b.c:1");
+    expect((await resolver.resolve("10.0.0.7:5000")).addresses).to.deep.equal(["10.0.0.7:5000"]);
+    expect((await resolver.resolve("db-1:1")).addresses).to.deep.equal(["10.9.9.9:1"]);
+  });
+
   it("follows SRV records to their targets and ports", async () => {
     const dns = fakeDns(
       { "A n1.x.org": ["10.0.0.1"], "A n2.x.org": ["10.0.0.2"] },
@@ -111,6 +122,28 @@ describe("SeedResolver", () => {
     dns.asked.length = 0;
     await resolver.resolve("dnd-0.dnd.:1");
     expect(dns.asked).to.deep.equal(["A dnd-0.dnd", "AAAA dnd-0.dnd"]);
+  });
+
+  it("asks a real name server for A, AAAA and SRV by dns.Resolver", async () => {
+    const server = await DnsServer.start();
+    try {
+      server.records.set("A n1.example.org", [Buffer.from([10, 0, 0, 1])]);
+      server.records.set("AAAA n1.example.org", [
+        Buffer.from("fd00".padEnd(30, "0") + "01", "hex"),
+      ]);
+      server.records.set("SRV _dnd._udp.example.org", [dnsSrv(5001, "n1.example.org")]);
+      const dns = new Resolver({ timeout: 1_000, tries: 1 });
+      dns.setServers([`127.0.0.1:${server.port}`]);
+      const resolver = new SeedResolver({ dns, hostsFile, resolvFile });
+      const both = ["10.0.0.1:5001", "[fd00::1]:5001"];
+      expect((await resolver.resolve("n1.example.org:5001")).addresses).to.deep.equal(both);
+      expect((await resolver.resolve("_dnd._udp.example.org")).addresses).to.deep.equal(both);
+      const { addresses, reason } = await resolver.resolve("gone.example.org:1");
+      expect(addresses).to.deep.equal([]);
+      expect(reason).to.contain("ENOTFOUND");
+    } finally {
+      server.close();
+    }
   });
 
   it("never rejects: it says why there is no address", async () => {
