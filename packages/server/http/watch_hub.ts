@@ -91,7 +91,7 @@ export class WatchHub {
     this.#startHeartbeat();
     const start = this.#feed.startAfter(options.after);
     // With the id, a reader that is cut before its first event misses nothing when it comes back.
-    response.write(`: dnd\nretry: 1000\nid: ${this.#feed.idOf(start.counter)}\n\n`);
+    response.write(`: dnd\nretry: 1000\n\nid: ${this.#feed.idOf(start.counter)}\n\n`);
     if (start.reset !== undefined) {
       response.write(resetFrame(this.#feed.idOf(start.counter), start.reset));
     }
