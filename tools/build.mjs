@@ -1,6 +1,6 @@
-// Compiles one package: removes what the compiler would leave behind, runs `tsc -b`, and compiles the
-// pure files a second time without any host type (tsconfig.pure.json), so that a stray timer, socket
-// or `node:` import in a core fails the build.
+// Compiles a package and those that it refers to: removes what the compiler would leave behind, runs one
+// `tsc -b`, and compiles the pure files a second time without any host type (tsconfig.pure.json), so that
+// a stray timer, socket or `node:` import in a core fails the build.
 //
 //     node tools/build.mjs packages/store
 //
@@ -51,7 +51,7 @@ function sources(folder) {
 /** @param {string} root @returns {string[]} the packages that it refers to */
 function references(root) {
   const { references = [] } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"));
-  return references.map((/** @type {{ path: string }} */ r) => join(root, r.path));
+  return references.map((/** @type {{ path: string }} */ r) => resolve(root, r.path));
 }
 
 /** A digest of everything that decides the output. @param {string} root @returns {string} */
@@ -61,7 +61,8 @@ function inputs(root) {
   for (const path of ["tsconfig.base.json", "package-lock.json", "tools/pure_host.d.ts"]) {
     hash.update(readFileSync(path));
   }
-  for (const path of sources(root)) hash.update(`\0${path}\0`).update(readFileSync(path));
+  for (const path of sources(root))
+    hash.update(`\0${relative(root, path)}\0`).update(readFileSync(path));
   for (const path of references(root)) hash.update(inputs(path));
   return hash.digest("hex");
 }
@@ -96,12 +97,16 @@ function abandoned() {
   }
 }
 
+let locked = false;
+
 function acquire() {
+  if (locked) return;
   mkdirSync(join(lock, ".."), { recursive: true });
   const clock = new Int32Array(new SharedArrayBuffer(4));
   for (const start = Date.now(); ; Atomics.wait(clock, 0, 0, 50)) {
     try {
       writeFileSync(lock, String(process.pid), { flag: "wx" });
+      locked = true;
       process.on("exit", () => rmSync(lock, { force: true }));
       for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
       return;
@@ -116,33 +121,44 @@ function acquire() {
   }
 }
 
-/** Where the inputs of the last whole build of a package are noted. @param {string} root */
-function stampOf(root) {
-  return join(lock, "..", `${basename(resolve(root))}.inputs`);
+/** @param {string} root @returns {string[]} the package and all that it refers to, however far */
+function closure(root) {
+  return [...new Set([...references(root).flatMap(closure), root])];
 }
 
-/** @param {string} root */
-function upToDate(root) {
-  const stamp = stampOf(root);
-  return (
+/**
+ * Does a step unless it was done for these inputs before, and notes that it was done.
+ *
+ * @param {string} step compile or pure
+ * @param {string} root
+ * @param {() => number} act returns an exit code
+ */
+function once(step, root, act) {
+  const stamp = (/** @type {string} */ folder) =>
+    join(lock, "..", `${basename(folder)}.${step}.inputs`);
+  const done = () =>
     existsSync(join(root, "dist", "tsconfig.tsbuildinfo")) &&
-    existsSync(stamp) &&
-    readFileSync(stamp, "utf8") === inputs(root)
-  );
+    existsSync(stamp(root)) &&
+    readFileSync(stamp(root), "utf8") === inputs(root);
+  if (done()) return;
+  acquire();
+  if (done()) return;
+  const folders = step === "compile" ? closure(root) : [root];
+  const notes = folders.map((folder) => [stamp(folder), inputs(folder)]);
+  for (const [path = ""] of notes) rmSync(path, { force: true });
+  const status = act();
+  if (status !== 0) process.exit(status);
+  for (const [path = "", text = ""] of notes) writeFileSync(path, text);
 }
 
-let locked = false;
-for (const root of process.argv.slice(2)) {
-  if (upToDate(root)) continue;
-  if (!locked) acquire();
-  locked = true;
-  if (upToDate(root)) continue;
-  const stamp = stampOf(root);
-  rmSync(stamp, { force: true });
-  const now = inputs(root);
-  if (existsSync(join(root, "dist"))) prune(root, join(root, "dist"));
+for (const argument of process.argv.slice(2)) {
+  const root = resolve(argument);
+  once("compile", root, () => {
+    for (const folder of closure(root)) {
+      if (existsSync(join(folder, "dist"))) prune(folder, join(folder, "dist"));
+    }
+    return run(["-b", root]);
+  });
   const pure = join(root, "tsconfig.pure.json");
-  const status = run(["-b", root]) || (existsSync(pure) ? run(["-p", pure]) : 0);
-  if (status !== 0) process.exit(status);
-  writeFileSync(stamp, now);
+  if (existsSync(pure)) once("pure", root, () => run(["-p", pure]));
 }
