@@ -1,1 +1,17 @@
-export {};
+/**
+ * The deterministic simulator of dnd: real nodes on a virtual clock, network and disk, with checkers.
+ *
+ * @example
+ * ```ts
+ * import { runCluster } from "@dnd/simulation";
+ *
+ * const { findings, writes } = runCluster({ seed: 1, faultySeconds: 5 });
+ * if (findings.length > 0) throw new Error(JSON.stringify(findings));
+ * ```
+ *
+ * @module
+ */
+export * from "./cluster_ledger.ts";
+export * from "./cluster_node.ts";
+export * from "./cluster_run.ts";
+export * from "./disk_engine.ts";

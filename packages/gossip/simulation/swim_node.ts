@@ -11,6 +11,7 @@ import {
   type FrameBody,
   type Init,
   type Member,
+  type Summary,
 } from "@dnd/protocol";
 import { Swim } from "../swim.ts";
 import type { SwimOptions } from "../swim_options.ts";
@@ -25,6 +26,9 @@ export interface SwimNodeOptions extends Partial<
 > {
   /** Called for each event, after the node itself took note of it. */
   readonly onEvent?: (event: SwimEvent, node: SwimNode) => void;
+
+  /** The local numbers of pings and acks; default: none are sent. */
+  readonly summary?: () => Summary;
 }
 
 const exchangeTimeoutMs = 10_000;
@@ -45,7 +49,7 @@ export class SwimNode implements Program {
   #onEvent: ((event: SwimEvent, node: SwimNode) => void) | undefined;
 
   constructor(host: SimulatedHost, options: SwimNodeOptions = {}) {
-    const { onEvent, ...swimOptions } = options;
+    const { onEvent, summary, ...swimOptions } = options;
     const { folder, prng } = host;
     const id = (folder.get("id") as string | undefined) ?? prng.hex(16);
     const generation = ((folder.get("generation") as number | undefined) ?? 0) + 1;
@@ -65,7 +69,11 @@ export class SwimNode implements Program {
         bootId: this.bootId,
         address: host.address,
       },
-      { prng: prng.random, wall: () => host.wall() },
+      {
+        prng: prng.random,
+        wall: () => host.wall(),
+        ...(summary === undefined ? {} : { summary }),
+      },
     );
   }
 
@@ -158,9 +166,11 @@ export class SwimNode implements Program {
     } else if (event.type === "forgotten-self" || event.type === "exhausted") {
       const generation = event.generation + 1;
       this.host.folder.set("generation", generation);
-      this.host.schedule(0, () =>
-        this.perform(this.swim.raiseGeneration(generation, this.host.now())),
-      );
+      this.host.schedule(0, () => {
+        // The program around this one may have raised it already.
+        if ((this.swim.member(this.id)?.generation ?? 0) >= generation) return;
+        this.perform(this.swim.raiseGeneration(generation, this.host.now()));
+      });
     }
   }
 

@@ -1,0 +1,45 @@
+/**
+ * `nx run simulation:cluster -- --seeds 10000`: whole clusters under faults, one after the other. A seed
+ * that fails is printed with the command that replays it.
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { runCluster } from "./cluster_run.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "100" },
+    seed: { type: "string" },
+    nodes: { type: "string" },
+  },
+});
+const first = Number(values.seed ?? 1);
+const count = values.seed === undefined ? Number(values.seeds) : 1;
+const nodes = values.nodes === undefined ? {} : { nodes: Number(values.nodes) };
+const totals = { writes: 0, faults: 0, exchanges: 0, reaped: 0, setAside: 0 };
+const healed: number[] = [];
+let failed = 0;
+const startedAt = performance.now();
+for (let seed = first; seed < first + count; seed += 1) {
+  const result = runCluster({ seed, ...nodes });
+  for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += result[name];
+  healed.push(result.healedMs);
+  if (result.findings.length > 0) {
+    failed += 1;
+    process.stdout.write(`seed ${seed}: ${JSON.stringify(result.findings)}\n`);
+    process.stdout.write(`  replay: npx nx run simulation:cluster -- --seed ${seed}\n`);
+  }
+  if (values.seed !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+}
+healed.sort((a, b) => a - b);
+const at = (part: number): string => {
+  const ms = healed[Math.min(healed.length - 1, Math.floor(healed.length * part))];
+  return `${((ms ?? 0) / 1000).toFixed(1)} s`;
+};
+const seconds = (performance.now() - startedAt) / 1000;
+process.stdout.write(
+  `${count} seeds, ${failed} failed; ${totals.writes} writes acknowledged, ${totals.faults} faults, ` +
+    `${totals.exchanges} exchanges, ${totals.reaped} deletes forgotten, ${totals.setAside} set aside; ` +
+    `agreed after the faults: p50 ${at(0.5)}, p99 ${at(0.99)}; ${seconds.toFixed(1)} s\n`,
+);
+process.exitCode = failed === 0 ? 0 : 1;

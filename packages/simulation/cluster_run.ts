@@ -1,0 +1,335 @@
+import { createSimulation, type SimulatedHost, type Simulation } from "@dnd/gossip/simulation";
+import type { ReplicationOptions } from "@dnd/replication";
+import { ClusterLedger, type Finding } from "./cluster_ledger.ts";
+import { ClusterNode } from "./cluster_node.ts";
+
+/** One run of a whole cluster. */
+export interface ClusterRunOptions {
+  readonly seed: number;
+  /** Nodes at the start; default 3 to 5 by the seed. */
+  readonly nodes?: number;
+  /** Time under faults, in simulated seconds (default 45). */
+  readonly faultySeconds?: number;
+  /** How long it may take to agree once everything is healed (default 180 s). */
+  readonly healSeconds?: number;
+  /** Which faults may happen; default all. */
+  readonly faults?: readonly ClusterFault[];
+}
+
+/** What can go wrong. */
+export type ClusterFault =
+  | "kill"
+  | "stop"
+  | "wipe"
+  | "pause"
+  | "partition"
+  | "one-way"
+  | "loss"
+  | "burst"
+  | "restart-all"
+  | "skew"
+  | "forget";
+
+/** Every fault. */
+export const CLUSTER_FAULTS: readonly ClusterFault[] = [
+  "kill",
+  "stop",
+  "wipe",
+  "pause",
+  "partition",
+  "one-way",
+  "loss",
+  "burst",
+  "restart-all",
+  "skew",
+  "forget",
+];
+
+/** What a run showed. */
+export interface ClusterRunResult {
+  readonly seed: number;
+  readonly findings: readonly Finding[];
+  readonly traceHash: string;
+  readonly writes: number;
+  readonly faults: number;
+  readonly exchanges: number;
+  readonly reaped: number;
+  readonly setAside: number;
+  /** Simulated time from the end of the faults until all agree, in ms. */
+  readonly healedMs: number;
+}
+
+/** Short graces, so that deletes are forgotten inside a run. */
+const REPLICATION: ReplicationOptions = {
+  graceMs: 8000,
+  horizonStepMs: 1000,
+  periodicMs: 6000,
+  promiseIntervalMs: 500,
+  outboxEntries: 200,
+  waitingEntries: 50,
+};
+
+const KEYS = 30;
+
+/**
+ * Runs a cluster of real nodes under faults and under load, heals everything, lets it come to rest, and
+ * checks what was promised. First safety, then liveness (as in TigerBeetle's simulator).
+ */
+export function runCluster(options: ClusterRunOptions): ClusterRunResult {
+  const run = new ClusterRun(options);
+  return run.run();
+}
+
+class ClusterRun {
+  readonly #options: ClusterRunOptions;
+  readonly #world: Simulation;
+  readonly #ledger = new ClusterLedger();
+  readonly #hosts: SimulatedHost[] = [];
+  readonly #faults: readonly ClusterFault[];
+  readonly #exchanges = { count: 0, reaped: 0 };
+  #written = 0;
+  #happened = 0;
+  #faulty = true;
+
+  constructor(options: ClusterRunOptions) {
+    this.#options = options;
+    this.#faults = options.faults ?? CLUSTER_FAULTS;
+    this.#world = createSimulation({ seed: options.seed });
+  }
+
+  run(): ClusterRunResult {
+    const { seed, faultySeconds = 45, healSeconds = 180 } = this.#options;
+    const world = this.#world;
+    const count = this.#options.nodes ?? 3 + (Math.abs(seed) % 3);
+    for (let i = 0; i < count; i += 1) this.#add();
+    world.run(5000);
+    this.#load();
+    this.#fault();
+    this.#watch();
+    world.run(faultySeconds * 1000);
+    this.#heal();
+    const healed = world.runUntil(() => this.#agreed(), {
+      limitMs: healSeconds * 1000,
+      everyMs: 500,
+    });
+    if (healed === undefined) this.#ledger.report("liveness", this.#states());
+    // Deletes may be forgotten now, and nothing may come back while they are.
+    world.run(12_000);
+    world.runUntil(() => this.#agreed(), { limitMs: healSeconds * 1000, everyMs: 500 });
+    const nodes = this.#nodes();
+    this.#ledger.check(nodes, nodes[0]?.host.wall() ?? 0);
+    for (const node of nodes) this.#count(node);
+    return {
+      seed,
+      findings: this.#ledger.findings,
+      traceHash: world.traceHash,
+      writes: this.#ledger.writes,
+      faults: this.#happened,
+      exchanges: this.#exchanges.count,
+      reaped: this.#exchanges.reaped,
+      setAside: nodes.reduce((sum, node) => sum + node.record.aside.length, 0),
+      healedMs: healed ?? Infinity,
+    };
+  }
+
+  #add(): void {
+    const seeds = this.#hosts.slice(0, 2).map(({ address }) => address);
+    const host = this.#world.addHost(
+      (at) => new ClusterNode(at, { seeds, replication: REPLICATION }),
+    );
+    this.#hosts.push(host);
+  }
+
+  #nodes(): ClusterNode[] {
+    return this.#hosts
+      .filter(({ state }) => state === "running")
+      .map(({ program }) => program as ClusterNode);
+  }
+
+  #pick<T>(items: readonly T[]): T | undefined {
+    return items[this.#world.prng.integer(Math.max(1, items.length))];
+  }
+
+  // --------------------------------------------------------------------------------------- load
+
+  #load(): void {
+    const { prng } = this.#world;
+    if (!this.#faulty) return;
+    const node = this.#pick(this.#nodes());
+    const burst = prng.chance(0.02) ? 40 : 1;
+    for (let i = 0; node !== undefined && i < burst; i += 1) this.#write(node);
+    this.#world.clock.schedule(prng.between(20, 400), () => this.#load());
+  }
+
+  #write(node: ClusterNode): void {
+    const { prng } = this.#world;
+    if (node.host.state !== "running") return;
+    const key = `key ${prng.integer(KEYS)}`;
+    this.#written += 1;
+    const text = `write ${this.#written} ${prng.chance(0.03) ? "x".repeat(5000) : ""}`;
+    const now = node.host.wall();
+    const kind = prng.random();
+    const write = (): ReturnType<ClusterNode["map"]["put"]> => {
+      if (kind < 0.3) return node.map.delete(key, { now });
+      const ttlMs = kind < 0.4 ? { ttlMs: Math.floor(prng.between(1000, 20_000)) } : {};
+      return node.map.put(key, new TextEncoder().encode(text), { now, ...ttlMs });
+    };
+    node.write(
+      () => {
+        const entry = write();
+        this.#ledger.stamped(node, entry);
+        return entry;
+      },
+      (entry) => this.#ledger.acknowledged(node, entry, text),
+    );
+  }
+
+  // -------------------------------------------------------------------------------------- faults
+
+  #fault(): void {
+    const { prng, clock } = this.#world;
+    if (!this.#faulty) return;
+    const fault = this.#pick(this.#faults);
+    if (fault !== undefined) {
+      this.#happened += 1;
+      this.#inflict(fault);
+    }
+    clock.schedule(prng.between(500, 6000), () => this.#fault());
+  }
+
+  #later(run: () => void): void {
+    const { prng, clock } = this.#world;
+    clock.schedule(prng.between(500, 15_000), () => {
+      if (this.#faulty) run();
+    });
+  }
+
+  #inflict(fault: ClusterFault): void {
+    const { network, prng } = this.#world;
+    const host = this.#pick(this.#hosts.filter(({ state }) => state === "running"));
+    if (host === undefined) return;
+    switch (fault) {
+      case "kill":
+        host.kill();
+        this.#later(() => host.start());
+        return;
+      case "stop":
+        host.terminate();
+        this.#later(() => host.start());
+        return;
+      case "wipe": {
+        // Not the last one that holds the data, and not the seeds of everybody at once.
+        if (this.#nodes().filter((node) => node.replicator.ready).length < 3) return;
+        const { gossip } = host.program as ClusterNode;
+        this.#ledger.excuse(gossip.id);
+        host.kill();
+        host.folder.clear();
+        this.#later(() => host.start());
+        return;
+      }
+      case "pause":
+        host.pause();
+        this.#later(() => host.resume());
+        return;
+      case "partition": {
+        const sides: [SimulatedHost[], SimulatedHost[]] = [[], []];
+        for (const each of this.#hosts) sides[prng.chance(0.5) ? 1 : 0].push(each);
+        network.partition(sides);
+        this.#later(() => network.heal());
+        return;
+      }
+      case "one-way": {
+        const other = this.#pick(this.#hosts.filter((each) => each !== host));
+        if (other === undefined) return;
+        network.cut(host, other);
+        this.#later(() => network.mend(host, other));
+        return;
+      }
+      case "loss":
+        network.setConditions({
+          lossRate: prng.between(0, 0.4),
+          reorderRate: 0.2,
+          duplicateRate: 0.1,
+        });
+        this.#later(() => network.setConditions({ lossRate: 0, reorderRate: 0, duplicateRate: 0 }));
+        return;
+      case "burst":
+        for (let i = 0; i < 400; i += 1) this.#write(host.program as ClusterNode);
+        return;
+      case "restart-all":
+        for (const each of this.#hosts) if (each.state === "running") each.restart();
+        return;
+      case "skew": {
+        const { gossip } = host.program as ClusterNode;
+        host.wallOffsetMs = prng.chance(0.5) ? prng.between(-5000, 5000) : 3_600_000;
+        this.#ledger.skewed(gossip.id);
+        this.#later(() => (host.wallOffsetMs = 0));
+        return;
+      }
+      case "forget":
+        this.#forget(host);
+    }
+  }
+
+  /** An operator forgets a dead member. */
+  #forget(host: SimulatedHost): void {
+    const { gossip, replicator } = host.program as ClusterNode;
+    const dead = gossip.swim
+      .members()
+      .filter(({ state }) => state === "dead" || state === "stopped");
+    const victim = this.#pick(dead);
+    if (victim === undefined) return;
+    this.#ledger.excuse(victim.id);
+    const departed = replicator.departureStamp(host.wall());
+    gossip.perform(gossip.swim.forget(victim.id, host.now(), { departed }));
+  }
+
+  // --------------------------------------------------------------------------------------- checks
+
+  /** Nothing grows beyond its bound. */
+  #watch(): void {
+    for (const { replicator, gossip } of this.#nodes()) {
+      const { metrics } = replicator;
+      const { outboxEntries = 0, waitingEntries = 0 } = REPLICATION;
+      if (metrics.outboxEntries > outboxEntries) this.#ledger.report("bounds", "outbox");
+      if (metrics.waitingEntries > waitingEntries) this.#ledger.report("bounds", "waiting");
+      if (replicator.status().exchanges.length > 14) this.#ledger.report("bounds", "sessions");
+      if (metrics.misbehaved > 0) this.#ledger.report("protocol", gossip.id.slice(-4));
+    }
+    this.#world.clock.schedule(1000, () => this.#watch());
+  }
+
+  #heal(): void {
+    const { network } = this.#world;
+    this.#faulty = false;
+    network.heal();
+    network.setConditions({ lossRate: 0, reorderRate: 0, duplicateRate: 0 });
+    for (const a of this.#hosts) {
+      for (const b of this.#hosts) if (a !== b) network.mend(a, b);
+      a.wallOffsetMs = 0;
+      if (a.state === "paused") a.resume();
+      if (a.state !== "running") a.start();
+    }
+  }
+
+  #agreed(): boolean {
+    const nodes = this.#nodes();
+    const digest = String(nodes[0]?.map.digest());
+    return nodes.every((node) => node.replicator.ready && String(node.map.digest()) === digest);
+  }
+
+  #states(): string {
+    return this.#nodes()
+      .map(({ gossip, replicator, map }) => {
+        const alive = gossip.swim.members().filter(({ state }) => state === "alive").length;
+        const { ready, skewed } = replicator.status();
+        return `${gossip.id.slice(-4)}:${alive} alive,ready=${ready},skewed=${skewed},${map.counter}`;
+      })
+      .join(" ");
+  }
+
+  #count({ replicator }: ClusterNode): void {
+    this.#exchanges.count += replicator.metrics.exchangesComplete;
+    this.#exchanges.reaped += replicator.metrics.reaped;
+  }
+}
