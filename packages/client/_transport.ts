@@ -46,6 +46,9 @@ export interface TransportOptions {
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 2_000;
 
+/** A node that did not answer for so long is passed over for a while. */
+const TELLING_TIMEOUT_MS = 1_000;
+
 /** What an attempt ended with: a value, or an error and whether another attempt may help. */
 type Attempt<T> =
   | { readonly value: T }
@@ -181,7 +184,8 @@ export class Transport {
     } catch (error) {
       this.#check(call, "unknown");
       if (error instanceof DndError) return { error, again: "no" };
-      endpoints.failed(endpoint, Date.now());
+      // That a node did not answer within a short time of the caller's says little about the node.
+      if (!clock.timedOut || ms >= TELLING_TIMEOUT_MS) endpoints.failed(endpoint, Date.now());
       const unsent = !answered && neverSent(error);
       const again = call.write === true && !unsent ? "no" : "anywhere";
       if (clock.timedOut) return { error: timeoutError(call, endpoint), again };

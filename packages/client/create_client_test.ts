@@ -151,6 +151,14 @@ describe("createClient()", function () {
     assert.equal(a.requests.length, 1, "the second read went to the node that answers");
   });
 
+  it("does not leave a node because a call had little time", async () => {
+    a.intercept = (request) => request.url === "/kv/slow";
+    const dnd = client();
+    await rejectsWith(dnd.put("slow", 1, { timeoutMs: 50 }), "timeout", "unknown");
+    await dnd.put("k", 1);
+    assert.equal(b.requests.length, 0);
+  });
+
   it("times out: a write with outcome unknown, a read without", async () => {
     a.intercept = () => true;
     const dnd = client({ urls: [a.url] });
