@@ -109,8 +109,10 @@ export class RowReader {
   *entries(range: KeyRange): Iterable<StoredEntry> {
     const rows = keyRows(range);
     if (rows === undefined) return;
+    const { prefix = "" } = range;
     for (const { key: row, value } of this.#environment.range(rows)) {
       const key = row.toString("utf8", 1);
+      if (!key.startsWith(prefix)) continue;
       const entry = readRecord(key, value, value.length, keyChecksum(row, 0, row.length));
       if (entry === undefined) this.damagedRows += 1;
       else yield entry;
@@ -154,7 +156,8 @@ function tagRange(tag: number): RowRange {
 
 /** A range of keys as a range of rows; `undefined` if it is empty. */
 function keyRows({ prefix = "", from, after, before }: KeyRange): RowRange | undefined {
-  let start = textRow(TAG_ENTRY, prefix);
+  const isCut = /[\ud800-\udbff]$/.test(prefix); // a cut character has no bytes
+  let start = textRow(TAG_ENTRY, isCut ? prefix.slice(0, -1) : prefix);
   let end = successor(start) ?? plainRow(TAG_ENTRY + 1);
   if (from !== undefined) start = later(start, textRow(TAG_ENTRY, from));
   if (after !== undefined) start = later(start, textRow(TAG_ENTRY, `${after}\0`));
