@@ -4,7 +4,7 @@ import { ALGORITHM, StorageError } from "@dnd/store";
 import { join } from "node:path";
 import { type Environment, openEnvironment } from "./_environment.ts";
 import { syncFolder } from "./_durable_files.ts";
-import { LeafSums, PARTITIONS } from "./_leaf_sums.ts";
+import { LeafSums } from "./_leaf_sums.ts";
 import { readMetaPages } from "./_meta_pages.ts";
 import { LAYOUT } from "./_record.ts";
 import { RowReader } from "./_row_reader.ts";
@@ -32,8 +32,8 @@ export interface DataFile {
   /** Named values; `undefined` for one that is damaged. */
   readonly meta: Map<string, Uint8Array | undefined>;
 
-  /** Partitions whose sums were damaged, and made anew from the heads of their entries. */
-  readonly mendedPartitions: number;
+  /** Whether leaf sums were damaged, and made anew from the heads of the entries. */
+  readonly hasMendedSums: boolean;
 }
 
 /** The row that says what the others look like. */
@@ -104,8 +104,9 @@ function read(folder: string, environment: Environment): DataFile {
   const reader = new RowReader(environment);
   const meta = new Map<string, Uint8Array | undefined>();
   if (environment.transaction === 0) {
-    const state = { map: EMPTY_STATE, ceiling: 0, epoch: 0, transaction: 0, damaged: 0 };
-    return { environment, reader, sums, state, meta, mendedPartitions: 0 };
+    const zeros = { ceiling: 0, epoch: 0, transaction: 0, damaged: 0, rootHigh: 0, rootLow: 0 };
+    const state = { map: EMPTY_STATE, ...zeros };
+    return { environment, reader, sums, state, meta, hasMendedSums: false };
   }
   checkSchema(folder, environment);
   const stateRow = plainRow(TAG_STATE);
@@ -118,7 +119,7 @@ function read(folder: string, environment: Environment): DataFile {
       `it shows transaction ${environment.transaction}, but holds the state of ${state.transaction}`,
     );
   }
-  const mendedPartitions = loadSums(environment, reader, sums);
+  const hasMendedSums = loadSums(environment, reader, sums, state);
   for (const { key, value } of environment.range({
     from: plainRow(TAG_META),
     to: plainRow(TAG_META + 1),
@@ -126,7 +127,7 @@ function read(folder: string, environment: Environment): DataFile {
     const bytes = isIntact(key, value) ? new Uint8Array(value.subarray(CHECK_BYTES)) : undefined;
     meta.set(key.toString("utf8", 1), bytes);
   }
-  return { environment, reader, sums, state, meta, mendedPartitions };
+  return { environment, reader, sums, state, meta, hasMendedSums };
 }
 
 function readRow(environment: Environment, row: Buffer): Buffer | undefined {
@@ -150,27 +151,26 @@ function checkSchema(folder: string, environment: Environment): void {
   );
 }
 
-/** @returns how many partitions had to be summed anew */
-function loadSums(environment: Environment, reader: RowReader, sums: LeafSums): number {
-  let mended = 0;
+/** @returns whether the rows of sums were damaged, and the sums made anew from the heads of all entries */
+function loadSums(
+  environment: Environment,
+  reader: RowReader,
+  sums: LeafSums,
+  state: StoredState,
+): boolean {
+  let isWhole = true;
   for (const { key, value } of environment.range({
     from: plainRow(TAG_SUMS),
     to: plainRow(TAG_SUMS + 1),
   })) {
-    if (sums.load(key, value)) continue;
-    mended += 1;
-    const partition = key.length === 3 ? key.readUInt16BE(1) : PARTITIONS;
-    if (partition >= PARTITIONS) continue;
-    const width = 2 ** 32 / PARTITIONS;
-    for (const head of reader.heads(partition * width, (partition + 1) * width)) {
-      sums.xor({
-        leaf: head.keyHash >>> 17,
-        high: head.fingerprintHigh,
-        low: head.fingerprintLow,
-      });
-    }
+    isWhole = sums.load(key, value) && isWhole;
   }
-  return mended;
+  if (isWhole && sums.rootHigh === state.rootHigh && sums.rootLow === state.rootLow) return false;
+  sums.clear();
+  for (const { keyHash, fingerprintHigh, fingerprintLow } of reader.heads(0, 2 ** 32)) {
+    sums.xor({ leaf: keyHash >>> 17, high: fingerprintHigh, low: fingerprintLow });
+  }
+  return true;
 }
 
 function damaged(folder: string, reason: string, cause?: unknown): DataFolderError {

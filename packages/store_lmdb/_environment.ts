@@ -9,10 +9,14 @@
 // - A failed commit rejects with "Commit failed" and a promise `commitError` beside it, which rejects
 //   too: without a handler on it the process would die. Its `code` is the error number; a full disk
 //   often comes as 5 (EIO), because LMDB takes a short write for one.
+// - A cursor copies each key that it passes into a buffer of 4,096 bytes before it looks at the length,
+//   which is a 16-bit number in the page: one flipped bit there would overwrite other memory of the
+//   process. So that buffer is made with room for the longest such copy behind it.
 // - Opening a tree whose last transaction was empty changes nothing on disk, so the transaction number
 //   rises by exactly one with each commit of ours.
-import type { RootDatabase } from "lmdb";
+import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { numberOr } from "./_number_or.ts";
+import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
 import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
 
 /** The key of a row: an entry's key, or the bytes of any row's key. */
@@ -120,7 +124,7 @@ export async function openEnvironment(
 ): Promise<Environment> {
   const { open } = await import("lmdb");
   const encoder = new KeyEncoder();
-  const database: RootDatabase<Buffer, RowKey> = open<Buffer, RowKey>({
+  const settings: RootDatabaseOptionsWithPath = {
     path,
     noSubdir: true,
     maxDbs: 1,
@@ -129,7 +133,8 @@ export async function openEnvironment(
     eventTurnBatching: false,
     encoding: "binary",
     keyEncoder: encoder,
-  });
+  };
+  const database = withRoomyKeyBuffer(() => open<Buffer, RowKey>(settings));
   return new LmdbEnvironment(database, encoder);
 }
 

@@ -9,6 +9,7 @@
 // both find the table empty. Who finds somebody there leaves without having entered, because leaving
 // clears the rows of one's own process id, which in another container may be the owner's.
 import type { RootDatabase, Transaction } from "lmdb";
+import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 
 /** How often a taken folder is tried again, and how long apart: two that were refused may meet. */
@@ -30,7 +31,9 @@ export interface OwnerLock {
 export async function takeOwnerLock(path: string, folder: string): Promise<OwnerLock> {
   const { open } = await import("lmdb");
   for (let attempt = 1; ; attempt += 1) {
-    const database = open({ path, noSubdir: true, maxDbs: 1, overlappingSync: false });
+    const database = withRoomyKeyBuffer(() =>
+      open({ path, noSubdir: true, maxDbs: 1, overlappingSync: false }),
+    );
     const place = enter(database);
     if (place !== undefined) return new HeldLock(database, place);
     await database.close();

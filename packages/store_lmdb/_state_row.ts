@@ -16,9 +16,13 @@ export interface StoredState {
 
   /** Keys that are marked as damaged. */
   readonly damaged: number;
+
+  /** The root of the digest: what the rows of leaf sums must come to. */
+  readonly rootHigh: number;
+  readonly rootLow: number;
 }
 
-const FIELDS = 12;
+const FIELDS = 14;
 
 /** Encodes the state row. */
 export function encodeState(row: Uint8Array, state: StoredState): Buffer {
@@ -36,6 +40,8 @@ export function encodeState(row: Uint8Array, state: StoredState): Buffer {
     state.epoch,
     state.transaction,
     state.damaged,
+    state.rootHigh,
+    state.rootLow,
   ];
   const value = Buffer.allocUnsafe(CHECK_BYTES + 8 * FIELDS);
   numbers.forEach((number, i) => value.writeDoubleLE(number, CHECK_BYTES + 8 * i));
@@ -61,6 +67,8 @@ export function decodeState(row: Uint8Array, value: Buffer): StoredState | undef
     epoch: at(9),
     transaction: at(10),
     damaged: at(11),
+    rootHigh: at(12),
+    rootLow: at(13),
   };
 }
 

@@ -223,13 +223,13 @@ export class LmdbEngine implements Engine {
   }
 
   statistics(): EngineStatistics {
-    const { reader, mendedPartitions } = this.#parts.file;
+    const { reader, hasMendedSums } = this.#parts.file;
     return {
       pendingBytes: this.#queue.bytes,
       pendingKeys: this.#overlay.size,
       damaged: this.#reads.marks,
       damagedRows: reader.damagedRows,
-      mendedPartitions,
+      mendedSums: hasMendedSums ? 1 : 0,
       commits: this.#commits,
     };
   }
@@ -281,7 +281,9 @@ export class LmdbEngine implements Engine {
       for (const { row, value } of sums.dirtyRows()) writer.put(row, value);
       const row = plainRow(TAG_STATE);
       const map = group.state ?? this.#state;
-      const state = { map, ceiling, epoch, transaction, damaged: group.marks };
+      const { rootHigh, rootLow } = sums;
+      const damaged = group.marks;
+      const state = { map, ceiling, epoch, transaction, damaged, rootHigh, rootLow };
       writer.put(row, encodeState(row, state));
     });
   }

@@ -1,0 +1,165 @@
+// Ratios to bare lmdb, each taken in one run: this engine's calls and lmdb's own, in turns, the median of
+// several rounds.
+//
+//     npx nx run store-lmdb:bench
+import { VersionedMap } from "@dnd/store";
+import { type RootDatabase, open } from "lmdb";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openEngine } from "./open_engine.ts";
+
+const ROUNDS = 7;
+const READ_KEYS = 100_000;
+const READS = 50_000;
+const WRITERS = 64;
+const WRITES_PER_WRITER = 25;
+const OPEN_KEYS = Number(process.argv[2] ?? 1_000_000);
+const VALUE = Buffer.alloc(100, "value ");
+
+const root = mkdtempSync(join(tmpdir(), "dnd-bench-"));
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
+}
+
+function keyOf(i: number): string {
+  return `user/${(i * 7919) % 10_000_019}`;
+}
+
+/** Bare lmdb, with the flushes that the engine makes. */
+function openBare(name: string): RootDatabase<Buffer, string> {
+  return open<Buffer, string>({
+    path: join(root, `${name}.mdb`),
+    encoding: "binary",
+    overlappingSync: false,
+  });
+}
+
+async function openOurs(name: string): Promise<VersionedMap> {
+  const engine = await openEngine({ folder: join(root, name) });
+  return new VersionedMap({ node: "0123456789abcdef0123456789abcdef", engine, clock: Date.now });
+}
+
+function row(what: string, ours: string, bare: string, ratio: string): void {
+  process.stdout.write(`| ${what} | ${ours} | ${bare} | ${ratio} |\n`);
+}
+
+async function fill(map: VersionedMap, keys: number): Promise<void> {
+  for (let i = 0; i < keys; i += 1) {
+    map.put(keyOf(i), VALUE);
+    if (i % 2_000 === 1_999) await map.committed();
+  }
+  await map.committed();
+}
+
+function timeUs(calls: number, call: (i: number) => unknown): number {
+  const start = performance.now();
+  for (let i = 0; i < calls; i += 1) call(i);
+  return ((performance.now() - start) * 1_000) / calls;
+}
+
+async function benchGet(): Promise<void> {
+  const map = await openOurs("get");
+  const bare = openBare("get-bare");
+  await fill(map, READ_KEYS);
+  for (let i = 0; i < READ_KEYS; i += 2_000) {
+    await bare.batch(() => {
+      for (let j = i; j < i + 2_000; j += 1) void bare.put(keyOf(j), VALUE);
+    });
+  }
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const at = (i: number): string => keyOf((i * 31 + round) % READ_KEYS);
+    theirs.push(timeUs(READS, (i) => bare.get(at(i))));
+    ours.push(timeUs(READS, (i) => map.get(at(i))));
+  }
+  const [a, b] = [median(ours), median(theirs)];
+  row("get, 100 bytes", `${a.toFixed(2)} µs`, `${b.toFixed(2)} µs`, (b / a).toFixed(2));
+  await map.close();
+  await bare.close();
+}
+
+async function writeAll(write: (key: string) => Promise<unknown>, round: number): Promise<number> {
+  const start = performance.now();
+  const writers = Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let i = 0; i < WRITES_PER_WRITER; i += 1) {
+      await write(keyOf(round * 100_000 + writer * 1_000 + i));
+    }
+  });
+  await Promise.all(writers);
+  return (WRITERS * WRITES_PER_WRITER) / ((performance.now() - start) / 1_000);
+}
+
+async function benchPut(): Promise<void> {
+  const map = await openOurs("put");
+  const bare = openBare("put-bare");
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  const put = (key: string): Promise<void> => {
+    map.put(key, VALUE);
+    return map.committed();
+  };
+  for (let round = 0; round < ROUNDS; round += 1) {
+    theirs.push(await writeAll((key) => bare.put(key, VALUE), round));
+    ours.push(await writeAll(put, round));
+  }
+  const [a, b] = [median(ours), median(theirs)];
+  row(
+    `durable puts, ${WRITERS} writers`,
+    `${Math.round(a)}/s`,
+    `${Math.round(b)}/s`,
+    (a / b).toFixed(2),
+  );
+  await map.close();
+  await bare.close();
+}
+
+async function benchOpen(): Promise<void> {
+  const first = await openOurs("open");
+  const before = performance.now();
+  await fill(first, OPEN_KEYS);
+  const filled = performance.now() - before;
+  await first.close();
+  const opens: number[] = [];
+  for (let i = 0; i < 3; i += 1) {
+    const start = performance.now();
+    const map = await openOurs("open");
+    map.digest();
+    opens.push(performance.now() - start);
+    await map.close();
+  }
+  const map = await openOurs("open");
+  const start = performance.now();
+  let after: string | undefined;
+  let read = 0;
+  for (;;) {
+    const page = map.entries({ limit: 1_000, ...(after === undefined ? {} : { after }) });
+    read += page.length;
+    after = page.at(-1)?.key;
+    if (page.length < 1_000) break;
+  }
+  const readMs = performance.now() - start;
+  const openMs = median(opens);
+  row(
+    `opening ${OPEN_KEYS} keys, against reading them all`,
+    `${openMs.toFixed(1)} ms`,
+    `${readMs.toFixed(0)} ms`,
+    (openMs / readMs).toFixed(4),
+  );
+  const { size } = statSync(join(root, "open", "data.mdb"));
+  row("filling that store", `${Math.round(OPEN_KEYS / (filled / 1_000))}/s`, "", "");
+  row("bytes on disk per key", (size / read).toFixed(0), "", "");
+  await map.close();
+}
+
+try {
+  row("what", "this engine", "bare lmdb", "ratio");
+  row("---", "---", "---", "---");
+  await benchGet();
+  await benchPut();
+  await benchOpen();
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
