@@ -10,6 +10,7 @@ import { LAYOUT } from "./_record.ts";
 import { RowReader } from "./_row_reader.ts";
 import {
   CHECK_BYTES,
+  TAG_DELTAS,
   TAG_META,
   TAG_SCHEMA,
   TAG_STATE,
@@ -164,6 +165,12 @@ function loadSums(
     to: plainRow(TAG_SUMS + 1),
   })) {
     isWhole = sums.load(key, value) && isWhole;
+  }
+  for (const { key, value } of environment.range({
+    from: plainRow(TAG_DELTAS),
+    to: plainRow(TAG_DELTAS + 1),
+  })) {
+    isWhole = sums.loadDeltas(key, value) && isWhole;
   }
   if (isWhole && sums.rootHigh === state.rootHigh && sums.rootLow === state.rootLow) return false;
   sums.clear();

@@ -26,6 +26,9 @@ export const FIXED_BYTES = 64;
 /** From this length on a value is checked by CRC-32 on reads. */
 export const LONG_BYTES = 2048;
 
+/** Up to this length it is faster to copy bytes one by one than to make a view of them first. */
+const SHORT_BYTES = 256;
+
 const DELETED = 1;
 const STRIPPED = 2;
 const EXPIRES = 4;
@@ -150,7 +153,8 @@ export function readRecord(
 function copy(bytes: Buffer, start: number, end: number): Uint8Array {
   if (start === end) return NO_BYTES;
   const target = new Uint8Array(end - start);
-  target.set(bytes.subarray(start, end));
+  if (target.length > SHORT_BYTES) target.set(bytes.subarray(start, end));
+  else for (let i = 0; i < target.length; i += 1) target[i] = bytes[start + i] ?? 0;
   return target;
 }
 

@@ -10,6 +10,7 @@
 // | 03 | name | a named value of the layers above |
 // | 04 | partition u16 | the sums of the 32 leaves of a partition, 8 bytes each |
 // | 05 | key | the key's record is damaged |
+// | 06 | transaction u64 | changes of leaf sums since the rows of tag 04 were written |
 // | 10 | key | an entry (see _record.ts) |
 // | 11 | key hash u32, key | head: time, content hash, fingerprint, node |
 // | 12 | counter u64 | key |
@@ -22,6 +23,7 @@ export const TAG_STATE = 0x02;
 export const TAG_META = 0x03;
 export const TAG_SUMS = 0x04;
 export const TAG_DAMAGED = 0x05;
+export const TAG_DELTAS = 0x06;
 export const TAG_ENTRY = 0x10;
 export const TAG_HEAD = 0x11;
 export const TAG_COUNTER = 0x12;

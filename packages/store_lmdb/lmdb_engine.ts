@@ -278,7 +278,7 @@ export class LmdbEngine implements Engine {
         writer.put(row, value);
       }
       writeGroup(group, writer);
-      for (const { row, value } of sums.dirtyRows()) writer.put(row, value);
+      sums.write(transaction, writer);
       const row = plainRow(TAG_STATE);
       const map = group.state ?? this.#state;
       const { rootHigh, rootLow } = sums;
@@ -294,7 +294,7 @@ export class LmdbEngine implements Engine {
   }
 
   #committed(group: Group): void {
-    this.#parts.file.sums.clean();
+    this.#parts.file.sums.committed();
     this.#transaction += 1;
     this.#commits += 1;
     if (group.epoch === this.#epoch) this.#ceiling = Math.max(this.#ceiling, group.ceiling);
