@@ -1,4 +1,5 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
+import type { Repair } from "./_verifier.ts";
 
 /** What a group of batches makes of one key. */
 export interface PendingChange {
@@ -59,6 +60,9 @@ export class Group {
 
   /** Corrections of leaf sums: leaf, then what to XOR. */
   readonly corrections: { leaf: number; high: number; low: number }[] = [];
+
+  /** Rows that the scrub mends; written before the changes. */
+  readonly repairs: Repair[] = [];
 
   /** Settles when the group is on disk, or will not be. Made when somebody asks. */
   #settled: Promise<void> | undefined;

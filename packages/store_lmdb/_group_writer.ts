@@ -13,6 +13,7 @@ import {
   headRow,
   numberRow,
   seal,
+  sealedText,
   textRow,
 } from "./_rows.ts";
 
@@ -36,6 +37,10 @@ export function writeGroup(group: Group, writer: RowWriter): void {
   for (const { entry } of group.changes.values()) bytes += entry ? recordBytes(entry) : 0;
   const arena = Buffer.allocUnsafeSlow(bytes); // one piece: lmdb asks for the address of each buffer
   let at = 0;
+  for (const { row, value } of group.repairs) {
+    if (value === undefined) writer.remove(row);
+    else writer.put(row, value);
+  }
   for (const change of group.changes.values()) {
     const { key, entry, base } = change;
     if (base instanceof StoredEntry) removeIndexes(base, entry, writer);
@@ -93,9 +98,6 @@ function writeMeta(name: string, bytes: Uint8Array | undefined, writer: RowWrite
   writer.put(row, seal(row, value));
 }
 
-/** Puts a row whose value is a text. */
 function putSealed(row: Buffer, text: string, writer: RowWriter): void {
-  const value = Buffer.allocUnsafe(CHECK_BYTES + Buffer.byteLength(text));
-  value.write(text, CHECK_BYTES);
-  writer.put(row, seal(row, value));
+  writer.put(row, sealedText(row, text));
 }

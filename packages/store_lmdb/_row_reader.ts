@@ -59,7 +59,7 @@ export class RowReader {
     if (bytes === undefined) return this.#missing(key, marks);
     const keyState = environment.lastKeyChecksum;
     const entry = readRecord(key, bytes, environment.lastLength, keyState);
-    return entry ?? new Damage(this.#head(key), false);
+    return entry ?? new Damage(this.head(key), false);
   }
 
   /** The entry of a key, with its whole value checked against the content hash. */
@@ -81,7 +81,8 @@ export class RowReader {
     return value === undefined ? undefined : new Damage(this.#headOf(row, value), false);
   }
 
-  #head(key: string): Head | undefined {
+  /** What the index says of a key, if it is intact. */
+  head(key: string): Head | undefined {
     if (hashKey(key) < 0) return undefined;
     const row = headRow(lastHash[0] ?? 0, key);
     const value = this.#environment.read(row);

@@ -99,6 +99,13 @@ export function seal(row: Uint8Array, value: Buffer): Buffer {
   return value;
 }
 
+/** The value of a row that holds a text. */
+export function sealedText(row: Uint8Array, text: string): Buffer {
+  const value = Buffer.allocUnsafe(CHECK_BYTES + Buffer.byteLength(text));
+  value.write(text, CHECK_BYTES);
+  return seal(row, value);
+}
+
 /** Whether a value is the one that was sealed under this key. */
 export function isIntact(row: Uint8Array, value: Buffer): boolean {
   if (value.length < CHECK_BYTES) return false;

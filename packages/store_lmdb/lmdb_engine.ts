@@ -27,9 +27,27 @@ import { MergedReader } from "./_merged_reader.ts";
 import { Overlay } from "./_overlay.ts";
 import { TAG_STATE, plainRow } from "./_rows.ts";
 import { encodeState } from "./_state_row.ts";
+import { VERIFIED_TAGS, Verifier } from "./_verifier.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
+
+/** Where a slice of {@linkcode LmdbEngine.verify} ended. */
+export interface VerifyPosition {
+  readonly step: number;
+  readonly row: Buffer | undefined;
+}
+
+/** What {@linkcode LmdbEngine.verify} found. */
+export interface VerifyResult {
+  /** Where the next slice begins; `undefined` after the last. */
+  readonly next: VerifyPosition | undefined;
+  readonly checked: number;
+  readonly repaired: number;
+
+  /** Keys whose records cannot be read: reading one of them marks it. */
+  readonly damaged: readonly string[];
+}
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
@@ -248,6 +266,42 @@ export class LmdbEngine implements Engine {
     await settleCopy(path);
     syncFile(path);
     syncFolder(target);
+  }
+
+  /**
+   * Verifies a slice of the rows on disk, and mends what can be mended: see {@linkcode Scrub}, which
+   * walks them all.
+   *
+   * @param from where a slice before this one ended
+   * @param limit how many rows
+   */
+  verify(from: VerifyPosition | undefined, limit: number): VerifyResult {
+    const position = from ?? { step: 0, row: undefined };
+    const tag = VERIFIED_TAGS[position.step];
+    if (tag === undefined) return { next: undefined, checked: 0, repaired: 0, damaged: [] };
+    const { environment, reader } = this.#parts.file;
+    const isWaiting = (key: string): boolean => this.#overlay.get(key) !== undefined;
+    const verifier = new Verifier({ environment, reader, isWaiting });
+    const { next, checked, repairs, damaged } = this.#read(() =>
+      verifier.verify(tag, { from: position.row, limit }),
+    );
+    if (repairs.length > 0) {
+      const group = this.#queue.open();
+      group.repairs.push(...repairs);
+      group.state ??= { ...this.#state };
+      group.epoch = this.#epoch;
+      group.marks = this.#reads.marks;
+    }
+    for (const { key, head } of damaged) {
+      if (head !== undefined && !this.#reads.isMarked(key)) this.#reads.suspects.set(key, head);
+    }
+    const step = position.step + (next === undefined ? 1 : 0);
+    return {
+      next: step < VERIFIED_TAGS.length ? { step, row: next } : undefined,
+      checked,
+      repaired: repairs.length,
+      damaged: damaged.map(({ key }) => key),
+    };
   }
 
   close(): Promise<void> {

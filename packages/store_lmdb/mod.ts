@@ -19,3 +19,4 @@ export * from "./lmdb_engine.ts";
 export * from "./lmdb_engine_options.ts";
 export * from "./open_engine.ts";
 export * from "./open_map.ts";
+export * from "./scrub.ts";
