@@ -1,7 +1,7 @@
 import { DEEPEST_LEVEL, FAN_OUT, LEAF_LEVEL } from "./digest_tree.ts";
 import type { Core } from "./_core.ts";
 import type { Head } from "./stored_entry.ts";
-import { InputRangeError } from "./errors.ts";
+import { checkCount } from "./check.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { toBytes } from "./hash.ts";
 
@@ -67,15 +67,6 @@ function correct(core: Core, leaf: number, heads: readonly Head[]): void {
 }
 
 function checkNode(level: number, index: number, min: number, max: number): void {
-  if (!Number.isInteger(level) || level < min || level > max) {
-    throw new InputRangeError(
-      "invalid-argument",
-      `Invalid level: ${level}, wanted an integer from ${min} to ${max}`,
-    );
-  }
-  if (Number.isInteger(index) && index >= 0 && index < FAN_OUT ** level) return;
-  throw new InputRangeError(
-    "invalid-argument",
-    `Invalid index: ${index}, wanted an integer from 0 to ${FAN_OUT ** level - 1}`,
-  );
+  checkCount("level", level, min, max);
+  checkCount("index", index, 0, FAN_OUT ** level - 1);
 }

@@ -54,7 +54,9 @@ export function forgetEntries(
     if (entry !== undefined && compareVersions(entry.version, version) === 0) held.set(key, entry);
   }
   const removed = [...held.values()];
-  if (removed.length > 0) removeEntries(core, removed);
+  if (removed.length === 0) return removed;
+  removeEntries(core, removed);
+  core.watchers.reset("log-truncated", core.state.counter); // no tombstone says that they went
   return removed;
 }
 

@@ -1,5 +1,6 @@
 import type { ScanOptions } from "./engine.ts";
 import type { StoredEntry } from "./stored_entry.ts";
+import { LazyIndex } from "./_lazy_index.ts";
 import { compareKeys, needsRank } from "./compare_keys.ts";
 
 /** Keys of one chunk: splitting at twice this keeps an insertion cheap. */
@@ -11,33 +12,11 @@ const CHUNK_SIZE = 256;
  *
  * Sorted chunks, as the leaves of a B+ tree whose inner nodes are one array: keys that came since the
  * last listing are sorted in one by one, or all anew when they are many. Keys that went are skipped
- * when they are met; when half of what is here went, the order is dropped, and made again when needed.
+ * when they are met.
  */
-export class KeyOrder {
-  readonly #entries: ReadonlyMap<string, StoredEntry>;
-  #chunks: string[][] | undefined;
-  #added: string[] = [];
-  #removed = 0;
+export class KeyOrder extends LazyIndex<string[][]> {
   /** Whether code units compare as the keys' bytes do: so for all keys without surrogates and above. */
   #plain = true;
-
-  constructor(entries: ReadonlyMap<string, StoredEntry>) {
-    this.#entries = entries;
-  }
-
-  /** Takes note of a new key. */
-  add(key: string): void {
-    if (this.#chunks === undefined) return;
-    this.#added.push(key);
-    if (this.#added.length > this.#entries.size) this.#drop();
-  }
-
-  /** Takes note that a key went. */
-  remove(): void {
-    if (this.#chunks === undefined) return;
-    this.#removed += 1;
-    if (this.#removed > this.#entries.size / 2 + CHUNK_SIZE) this.#drop();
-  }
 
   /** Entries in key order; see {@linkcode ScanOptions}. */
   scan(options: ScanOptions): StoredEntry[] {
@@ -56,41 +35,31 @@ export class KeyOrder {
         if (!inclusive && key === first) continue;
         if (!key.startsWith(prefix)) return found;
         if (before !== undefined && this.#compare(key, before) >= 0) return found;
-        const entry = this.#entries.get(key);
+        const entry = this.entries.get(key);
         if (entry !== undefined) found.push(entry);
       }
     }
     return found;
   }
 
-  #drop(): void {
-    this.#chunks = undefined;
-    this.#added = [];
-    this.#removed = 0;
-  }
-
   #upToDate(): string[][] {
-    const added = this.#added;
-    this.#added = [];
-    if (this.#plain && added.some(needsRank)) {
-      this.#plain = false;
-      this.#chunks = undefined;
-    }
-    const chunks = this.#chunks;
-    if (chunks === undefined || added.length > 64 + this.#entries.size / 8) return this.#build();
+    const added = this.takeAdded();
+    if (this.#plain && added.some(needsRank)) this.index = undefined;
+    const chunks = this.index;
+    if (chunks === undefined || added.length > 64 + this.entries.size / 8) return this.#build();
     for (const key of added) this.#insert(chunks, key);
     return chunks;
   }
 
   #build(): string[][] {
-    const keys = [...this.#entries.keys()];
+    const keys = [...this.entries.keys()];
     this.#plain = !keys.some(needsRank);
     if (this.#plain) keys.sort();
     else keys.sort(compareKeys);
     const chunks: string[][] = [];
     for (let i = 0; i < keys.length; i += CHUNK_SIZE) chunks.push(keys.slice(i, i + CHUNK_SIZE));
-    this.#chunks = chunks;
-    this.#removed = 0;
+    this.index = chunks;
+    this.removed = 0;
     return chunks;
   }
 

@@ -2,6 +2,7 @@ import type { EntriesOptions } from "./map_options.ts";
 import type { Core } from "./_core.ts";
 import type { Entry } from "./entry.ts";
 import { InputTypeError } from "./errors.ts";
+import type { StoredEntry } from "./stored_entry.ts";
 import { checkCount } from "./check.ts";
 
 /** Entries read at a time, where many of them may be of no interest. */
@@ -22,14 +23,15 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
   while (found.length < limit) {
     const size = Math.min(PAGE, limit - found.length);
     const page = core.engine.scan({ prefix, from, after, before, limit: size });
-    for (const entry of page) {
-      const { expiresAt } = entry;
-      const live =
-        entry.deleted !== true && (expiresAt === undefined || (expiresAt > now && !entry.stripped));
-      if (all || live) found.push(entry);
-    }
+    for (const entry of page) if (all || isLive(entry, now)) found.push(entry);
     after = page.at(-1)?.key;
     if (page.length < size || after === undefined) break;
   }
   return found;
+}
+
+/** Whether an entry reads as there: neither deleted nor expired. */
+export function isLive(entry: StoredEntry, now: number): boolean {
+  if (entry.deleted === true) return false;
+  return entry.expiresAt === undefined || (entry.expiresAt > now && !entry.stripped);
 }

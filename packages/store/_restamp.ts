@@ -43,12 +43,8 @@ function restamp(
   const stored = finishEntry(
     key,
     {
-      value: entry.value,
+      ...entry,
       version: { time: core.clock.tick(trustedNow), node: core.node },
-      contentType: entry.contentType,
-      expiresAt: entry.expiresAt,
-      deleted: entry.deleted,
-      extra: entry.extra,
       counter: core.state.counter,
       stripped,
     },

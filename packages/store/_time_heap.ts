@@ -5,47 +5,57 @@ import type { StoredEntry } from "./stored_entry.ts";
  * are replaced, but skipped when they come up. When half of it is of no use any more, it is swept.
  */
 export class TimeHeap {
+  readonly #timeOf: (entry: StoredEntry) => number | undefined;
   readonly #isHeld: (entry: StoredEntry) => boolean;
-  #times: number[] = [];
   #items: StoredEntry[] = [];
   #stale = 0;
 
-  /** @param isHeld whether the map still holds this very entry */
-  constructor(isHeld: (entry: StoredEntry) => boolean) {
+  /**
+   * @param timeOf the time of an entry, always the same; those without one do not belong here
+   * @param isHeld whether the map still holds this very entry
+   */
+  constructor(
+    timeOf: (entry: StoredEntry) => number | undefined,
+    isHeld: (entry: StoredEntry) => boolean,
+  ) {
+    this.#timeOf = timeOf;
     this.#isHeld = isHeld;
   }
 
-  push(time: number, entry: StoredEntry): void {
-    let i = this.#times.length;
-    this.#times.push(time);
-    this.#items.push(entry);
+  /** Puts an entry in, if it belongs here. */
+  push(entry: StoredEntry): void {
+    const time = this.#timeOf(entry);
+    if (time === undefined) return;
+    const items = this.#items;
+    let i = items.length;
+    items.push(entry);
     while (i > 0) {
-      const parent = (i - 1) >>> 1;
-      if ((this.#times[parent] ?? 0) <= time) break;
-      this.#swap(i, parent);
-      i = parent;
+      const above = (i - 1) >>> 1;
+      const parent = items[above];
+      if (parent === undefined || this.#time(above) <= time) break;
+      items[i] = parent;
+      i = above;
     }
+    items[i] = entry;
   }
 
-  /** Takes note that one of the entries here was replaced or went. */
-  spoil(): void {
+  /** Takes note that an entry was replaced or went. */
+  spoil(entry: StoredEntry): void {
+    if (this.#timeOf(entry) === undefined) return;
     this.#stale += 1;
-    if (this.#stale <= this.#times.length / 2 + 64) return;
-    const kept = this.#items.flatMap((item, i) =>
-      this.#isHeld(item) ? [{ item, time: this.#times[i] ?? 0 }] : [],
-    );
-    this.#times = [];
+    if (this.#stale <= this.#items.length / 2 + 64) return;
+    const items = this.#items.filter(this.#isHeld);
     this.#items = [];
     this.#stale = 0;
-    for (const { item, time } of kept) this.push(time, item);
+    for (const item of items) this.push(item);
   }
 
   /** The earliest time; `undefined` if nothing is here. */
   first(): number | undefined {
     for (;;) {
-      const item = this.#items[0];
+      const [item] = this.#items;
       if (item === undefined) return undefined;
-      if (this.#isHeld(item)) return this.#times[0];
+      if (this.#isHeld(item)) return this.#timeOf(item);
       this.#pop();
       this.#stale -= 1;
     }
@@ -54,44 +64,36 @@ export class TimeHeap {
   /** At most `limit` entries up to a time, the earliest first. They stay. */
   due(upTo: number, limit: number): StoredEntry[] {
     const found: StoredEntry[] = [];
-    const times: number[] = [];
     while (found.length < limit) {
       const time = this.first();
-      const item = this.#items[0];
+      const [item] = this.#items;
       if (time === undefined || item === undefined || time > upTo) break;
       found.push(item);
-      times.push(time);
       this.#pop();
     }
-    found.forEach((item, i) => this.push(times[i] ?? 0, item));
+    for (const item of found) this.push(item);
     return found;
   }
 
   #pop(): void {
-    const time = this.#times.pop();
-    const item = this.#items.pop();
-    const size = this.#times.length;
-    if (time === undefined || item === undefined || size === 0) return;
-    this.#times[0] = time;
-    this.#items[0] = item;
-    for (let i = 0; ;) {
-      let child = 2 * i + 1;
-      if (child >= size) return;
-      if (child + 1 < size && (this.#times[child + 1] ?? 0) < (this.#times[child] ?? 0)) child += 1;
-      if ((this.#times[child] ?? 0) >= time) return;
-      this.#swap(i, child);
-      i = child;
+    const items = this.#items;
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return;
+    const time = this.#timeOf(last) ?? 0;
+    let i = 0;
+    for (;;) {
+      let below = 2 * i + 1;
+      if (below + 1 < items.length && this.#time(below + 1) < this.#time(below)) below += 1;
+      const child = items[below];
+      if (child === undefined || this.#time(below) >= time) break;
+      items[i] = child;
+      i = below;
     }
+    items[i] = last;
   }
 
-  #swap(i: number, j: number): void {
-    const time = this.#times[i] ?? 0;
+  #time(i: number): number {
     const item = this.#items[i];
-    const other = this.#items[j];
-    if (item === undefined || other === undefined) return;
-    this.#times[i] = this.#times[j] ?? 0;
-    this.#times[j] = time;
-    this.#items[i] = other;
-    this.#items[j] = item;
+    return (item && this.#timeOf(item)) ?? Infinity;
   }
 }

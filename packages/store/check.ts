@@ -80,10 +80,10 @@ export function checkTtl(ttlMs: number): void {
   throw outOfRange("ttlMs", ttlMs, "1 millisecond to 100 years");
 }
 
-/** @throws {InputRangeError} `invalid-argument` if it is no integer from `min` on */
-export function checkCount(name: string, count: number, min: number): void {
-  if (count === Infinity || (Number.isSafeInteger(count) && count >= min)) return;
-  throw outOfRange(name, count, `an integer from ${min} on`);
+/** @throws {InputRangeError} `invalid-argument` if it is no integer from `min` to `max` */
+export function checkCount(name: string, count: number, min: number, max: number = Infinity): void {
+  if (count === max || (Number.isSafeInteger(count) && count >= min && count < max)) return;
+  throw outOfRange(name, count, `an integer from ${min} to ${max}`);
 }
 
 /**

@@ -56,17 +56,11 @@ export class DigestTree {
   /** Puts a fingerprint into a leaf, or takes it out. */
   toggle(leaf: number, high: number, low: number): void {
     const sums = this.#sums;
-    sums[0] = (sums[0] ?? 0) ^ high;
-    sums[1] = (sums[1] ?? 0) ^ low;
-    let at = 2 * (1 + (leaf >>> 10));
-    sums[at] = (sums[at] ?? 0) ^ high;
-    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
-    at = 2 * (33 + (leaf >>> 5));
-    sums[at] = (sums[at] ?? 0) ^ high;
-    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
-    at = 2 * (1057 + leaf);
-    sums[at] = (sums[at] ?? 0) ^ high;
-    sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+    for (let level = 0; level <= LEAF_LEVEL; level += 1) {
+      const at = 2 * ((OFFSETS[level] ?? NaN) + (leaf >>> (15 - 5 * level)));
+      sums[at] = (sums[at] ?? 0) ^ high;
+      sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+    }
   }
 
   /** The upper half of a sum, level 0 to 3. */

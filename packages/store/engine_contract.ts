@@ -2,7 +2,7 @@
  * What every engine must do: run this suite against a new one, in a file that mocha (or anything with
  * `describe` and `it`) runs.
  *
- * ```ts
+ * ```js
  * import { describeEngine } from "@dnd/store/engine-contract";
  * import { MemoryEngine } from "@dnd/store";
  *

@@ -51,15 +51,13 @@
  */
 import {
   absorb,
-  absorbAscii,
   absorbBytes,
   begin,
-  finalize,
-  finishWords,
-  lastWord,
+  finish,
+  lanes,
+  layAscii,
   result,
-  resume,
-  save,
+  words,
 } from "./_half_sip_hash.ts";
 import { MAX_KEY_BYTES } from "./limits.ts";
 
@@ -90,22 +88,27 @@ let keyLength = 0;
  * lone surrogate. Nothing was hashed then.
  */
 export function hashKey(key: string): number {
-  if (key.length > MAX_KEY_BYTES) return -1;
-  begin();
-  let rest = absorbAscii(key);
   let length = key.length;
-  if (rest !== rest) {
+  if (length > MAX_KEY_BYTES) return -1;
+  begin();
+  let end = layAscii(key, 0);
+  if (end < 0) {
     if (!isWellFormed(key)) return -2;
     const { read, written } = encoder.encodeInto(key, keyBytes);
-    if (read < key.length) return -1;
+    if (read < length) return -1;
     length = written;
-    begin();
-    rest = absorbBytes(keyBytes, length);
+    absorbBytes(keyBytes, length, length);
+  } else {
+    if ((length & 3) === 0) {
+      words[end] = 0;
+      end += 1;
+    }
+    words[end - 1] = (words[end - 1] ?? 0) | (length << 24);
+    absorb(end);
   }
-  absorb(lastWord(rest, length));
-  save(keyState);
+  keyState.set(lanes);
   keyLength = length;
-  finalize();
+  finish();
   return length;
 }
 
@@ -122,10 +125,6 @@ function isWellFormed(text: string): boolean {
   return true;
 }
 
-const words = new Int32Array(16);
-let lastNode = "";
-let nodeEnd = 4;
-
 /** Hashes what follows the key of the last {@linkcode hashKey} into {@linkcode lastHash}. */
 export function hashFingerprint(
   time: number,
@@ -137,59 +136,38 @@ export function hashFingerprint(
   words[1] = time / 0x100000000;
   words[2] = hashHigh;
   words[3] = hashLow;
-  if (node !== lastNode) {
-    nodeEnd = 4; // the words of a node id, which is mostly that of the call before
-    for (let i = 0; i < node.length; i += 4, nodeEnd += 1) {
-      words[nodeEnd] =
-        (node.charCodeAt(i) || 0) |
-        ((node.charCodeAt(i + 1) || 0) << 8) |
-        ((node.charCodeAt(i + 2) || 0) << 16) |
-        ((node.charCodeAt(i + 3) || 0) << 24);
-    }
-    lastNode = node;
-  }
-  words[nodeEnd] = node.length | (keyLength << 16);
-  words[nodeEnd + 1] = lastWord(0, 4 * ((keyLength >>> 2) + 1 + nodeEnd + 1));
-  finishWords(keyState, words, nodeEnd + 2);
+  const end = layAscii(node, 4);
+  words[end] = node.length | (keyLength << 16);
+  words[end + 1] = (4 * ((keyLength >>> 2) + 1 + end + 1)) << 24;
+  lanes.set(keyState);
+  absorb(end + 2);
+  finish();
 }
-
-const plainState = new Int32Array(4); // the state after the header of a value without anything else
-begin();
-for (let i = 0; i < 3; i += 1) absorb(0);
-save(plainState);
 
 /** Hashes the canonical encoding of a content into {@linkcode lastHash}. */
 export function hashContent(content: Content): void {
   const { value, contentType, expiresAt, extra } = content;
-  let length = 12;
-  if (
-    contentType === undefined &&
-    expiresAt === undefined &&
-    extra === undefined &&
-    content.deleted !== true
-  ) {
-    resume(plainState);
-  } else {
-    const high = Math.floor((expiresAt ?? 0) / 0x100000000);
-    const extraLength = extra?.length ?? 0;
-    begin();
-    absorb((content.deleted === true ? 1 : 0) | swap(high));
-    absorb(swap(expiresAt ?? 0));
-    absorb((contentType?.length ?? 0) | swap(extraLength));
-    if (contentType !== undefined) {
-      const rest = absorbAscii(contentType);
-      if ((contentType.length & 3) !== 0) absorb(rest);
-      length += (contentType.length + 3) & ~3;
-    }
-    if (extra !== undefined) {
-      const rest = absorbBytes(extra, extraLength);
-      if ((extraLength & 3) !== 0) absorb(rest);
-      length += (extraLength + 3) & ~3;
-    }
+  begin();
+  words[0] = words[1] = words[2] = 0;
+  let end = 3;
+  let extraBytes = 0;
+  if (content.deleted === true) words[0] = 1;
+  if (expiresAt !== undefined) {
+    words[0] |= swap(Math.floor(expiresAt / 0x100000000));
+    words[1] = swap(expiresAt);
   }
-  const rest = absorbBytes(value, value.length);
-  absorb(lastWord(rest, length + value.length));
-  finalize();
+  if (contentType !== undefined) {
+    words[2] = contentType.length;
+    end = layAscii(contentType, 3);
+  }
+  if (extra !== undefined) words[2] |= swap(extra.length);
+  absorb(end);
+  if (extra !== undefined) {
+    absorbBytes(extra, extra.length);
+    extraBytes = (extra.length + 3) & ~3;
+  }
+  absorbBytes(value, value.length, 4 * end + extraBytes + value.length);
+  finish();
 }
 
 /** The lowest four bytes of a number in the other order. */
@@ -218,18 +196,6 @@ export function encodeContent(content: Content): Uint8Array {
   bytes.set(extra, typeEnd);
   bytes.set(value, extraEnd);
   return bytes;
-}
-
-/**
- * The 64 bits of any bytes, as they are defined here.
- *
- * @returns 8 bytes, big-endian
- */
-export function hashBytes(bytes: Uint8Array): Uint8Array {
-  begin();
-  absorb(lastWord(absorbBytes(bytes, bytes.length), bytes.length));
-  finalize();
-  return toBytes(result[0] ?? 0, result[1] ?? 0);
 }
 
 /** Two halves of a hash as 8 bytes, big-endian. */

@@ -1,5 +1,6 @@
 import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
+import type { MapState } from "./map_state.ts";
 
 /** How a map is made. */
 export interface VersionedMapOptions {
@@ -166,14 +167,7 @@ export type Change = EntryEvent | ResetEvent;
 export type ResetReason = "slow-reader" | "log-truncated";
 
 /** Figures of a map. */
-export interface MapStatistics {
-  readonly live: number;
-  readonly tombstones: number;
-  readonly expired: number;
-  readonly valueBytes: number;
-  readonly counter: number;
-  readonly horizon: number;
-
+export interface MapStatistics extends Readonly<MapState> {
   /** Results of merges since the map was made. */
   readonly applied: number;
   readonly superseded: number;

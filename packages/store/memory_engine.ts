@@ -56,8 +56,8 @@ export class MemoryEngine implements Engine {
 
   constructor() {
     const isHeld = (entry: StoredEntry): boolean => this.#entries.get(entry.key) === entry;
-    this.#expiry = new TimeHeap(isHeld);
-    this.#reap = new TimeHeap(isHeld);
+    this.#expiry = new TimeHeap(expiryIndexTime, isHeld);
+    this.#reap = new TimeHeap(reapIndexTime, isHeld);
   }
 
   get committedCounter(): number {
@@ -166,8 +166,8 @@ export class MemoryEngine implements Engine {
     if (entry === undefined) this.#remove(change);
     else this.#put(entry, previous);
     if (previous === undefined) return;
-    if (expiryIndexTime(previous) !== undefined) this.#expiry.spoil();
-    if (reapIndexTime(previous) !== undefined) this.#reap.spoil();
+    this.#expiry.spoil(previous);
+    this.#reap.spoil(previous);
   }
 
   #put(entry: StoredEntry, previous: StoredEntry | undefined): void {
@@ -186,10 +186,8 @@ export class MemoryEngine implements Engine {
       this.#log.append(entry);
     }
     this.#small.added(entry);
-    const expiry = expiryIndexTime(entry);
-    if (expiry !== undefined) this.#expiry.push(expiry, entry);
-    const reap = reapIndexTime(entry);
-    if (reap !== undefined) this.#reap.push(reap, entry);
+    this.#expiry.push(entry);
+    this.#reap.push(entry);
   }
 
   #remove({ key, damaged, damagedHead }: EntryChange): void {

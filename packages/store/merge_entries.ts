@@ -19,7 +19,7 @@
  *
  * @module
  */
-import { encodeContent, hashContent, lastHash } from "./hash.ts";
+import { encodeContent, hashContent, lastHash, toBytes } from "./hash.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import type { Entry } from "./entry.ts";
 import { compareVersions } from "./version.ts";
@@ -81,11 +81,7 @@ export function hashOf(entry: Entry): Uint8Array {
 
 function computeHash(entry: Entry): Uint8Array {
   hashContent(entry);
-  const bytes = new Uint8Array(8);
-  const view = new DataView(bytes.buffer);
-  view.setInt32(0, lastHash[0] ?? 0);
-  view.setInt32(4, lastHash[1] ?? 0);
-  return bytes;
+  return toBytes(lastHash[0] ?? 0, lastHash[1] ?? 0);
 }
 
 function compareBytes(a: Uint8Array, b: Uint8Array): number {

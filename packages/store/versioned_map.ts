@@ -22,7 +22,7 @@ import { type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
 import { checkTime } from "./check.ts";
 import { finishEntry } from "./make_entry.ts";
-import { listEntries } from "./_list_entries.ts";
+import { isLive, listEntries } from "./_list_entries.ts";
 import { mergeInto } from "./_merge.ts";
 import { restampEntries } from "./_restamp.ts";
 
@@ -334,15 +334,14 @@ export class VersionedMap {
 
   /** Figures, for metrics. */
   statistics(): MapStatistics {
-    const { state, watchers, applied, superseded, refused, refusedByNode } = this.#core;
-    const { live, tombstones, expired, valueBytes, counter, horizon } = state;
+    const { state, watchers, applied, superseded, refused, refusedByNode, correctedLeaves } =
+      this.#core;
     return {
-      ...{ live, tombstones, expired, valueBytes, counter, horizon },
-      ...{ applied, superseded, refused },
+      ...state,
+      ...{ applied, superseded, refused, correctedLeaves },
       refusedByNode: Object.fromEntries(refusedByNode),
       watchers: watchers.size,
       resets: watchers.resets,
-      correctedLeaves: this.#core.correctedLeaves,
       damaged: this.#core.engine.statistics().damaged,
     };
   }
@@ -374,9 +373,4 @@ export class VersionedMap {
     core.announce(changes);
     return entry;
   }
-}
-
-function isLive(entry: StoredEntry, now: number): boolean {
-  if (entry.deleted === true) return false;
-  return entry.expiresAt === undefined || (entry.expiresAt > now && !entry.stripped);
 }
