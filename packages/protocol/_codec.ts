@@ -15,7 +15,7 @@ import { NO_BYTES, objectCost, SLOT_COST, WireReader } from "./_reader.ts";
 import { type FieldPlan, type MessagePlan, PLANS } from "./_schema.ts";
 import type { WireWriter } from "./_writer.ts";
 import { readEntry, writeEntry } from "./_entry_codec.ts";
-import { HASH_BYTES } from "./limits.ts";
+import { HASH_BYTES, MAX_FRAME_BYTES, MAX_MEMBER_EXTRA_BYTES } from "./limits.ts";
 import type { MemberState, WireEntry } from "./messages.ts";
 
 /** A message while it is being filled. */
@@ -41,6 +41,8 @@ interface Codec {
   /** Fields that must be there and not empty. */
   readonly required: readonly FieldPlan[];
 
+  readonly unknown: { readonly maxBytes: number; readonly isKnown: (field: number) => boolean };
+
   /** Bytes of V8 that one takes, its lists without their items. */
   readonly cost: number;
 }
@@ -62,6 +64,10 @@ const CODECS: ReadonlyMap<string, Codec> = new Map(
         plan,
         make,
         required: plan.fields.filter((field) => !field.optional),
+        unknown: {
+          maxBytes: name === "Member" ? MAX_MEMBER_EXTRA_BYTES : MAX_FRAME_BYTES,
+          isKnown: (id) => plan.byId[id] !== undefined,
+        },
         cost: objectCost(plan.fields.length + 1) + lists * LIST_COST,
       },
     ];
@@ -213,7 +219,7 @@ function readFields(reader: WireReader, codec: Codec, oneof: string | undefined)
   // A state that this version does not know: ignored and not relayed (RULES 2).
   if (plan.name === "Member" && message["state"] === undefined) return undefined;
   if (unknown > 0) {
-    message["extra"] = reader.unknown(start, unknown, (id) => plan.byId[id] !== undefined);
+    message["extra"] = reader.unknown(start, unknown, codec.unknown);
   }
   return message;
 }
@@ -328,11 +334,17 @@ export function writeMessage(writer: WireWriter, type: string, message: unknown)
 
 /** Unknown fields go back as they came, if that is what they are. */
 export function writeExtra(writer: WireWriter, type: string, extra: Uint8Array): void {
+  const { maxBytes, isKnown } = codecOf(type).unknown;
+  if (extra.length > maxBytes) {
+    throw new RangeError(
+      `Cannot encode: "extra" of ${type} has ${extra.length} bytes, at most ${maxBytes}`,
+    );
+  }
   const reader = new WireReader(extra);
   try {
     while (reader.position < reader.end) {
       const tag = reader.tag();
-      if (codecOf(type).plan.byId[tag >>> 3] !== undefined) throw new RangeError("a known field");
+      if (isKnown(tag >>> 3)) throw new RangeError("a known field");
       reader.skip(tag & 7);
     }
   } catch (cause) {

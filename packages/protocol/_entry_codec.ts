@@ -4,6 +4,7 @@ import type { WireWriter } from "./_writer.ts";
 import {
   HASH_BYTES,
   MAX_CONTENT_TYPE_BYTES,
+  MAX_ENTRY_EXTRA_BYTES,
   MAX_FRAME_BYTES,
   MAX_KEY_BYTES,
   NODE_ID_BYTES,
@@ -27,6 +28,7 @@ const ENTRY_COST: number = objectCost(10) + objectCost(4);
 
 const LAST_FIELD = 9;
 const isKnown = (field: number): boolean => field <= LAST_FIELD;
+const UNKNOWN = { maxBytes: MAX_ENTRY_EXTRA_BYTES, isKnown };
 
 /**
  * Reads an entry up to `reader.end`.
@@ -103,7 +105,7 @@ export function readEntry(reader: WireReader): WireEntry | undefined {
   if (contentType !== "") entry.contentType = contentType;
   if (expiresAt !== 0) entry.expiresAt = expiresAt;
   if (deleted) entry.deleted = true;
-  if (unknown > 0) entry.extra = reader.unknown(start, unknown, isKnown);
+  if (unknown > 0) entry.extra = reader.unknown(start, unknown, UNKNOWN);
   return entry;
 }
 
@@ -151,6 +153,11 @@ export function writeEntry(writer: WireWriter, entry: WireEntry): void {
   writer.uint32(0x4a);
   writer.limitedBytes("Entry.contentHash", hash, HASH_BYTES, HASH_BYTES);
   if (extra === undefined || extra.length === 0) return;
+  if (extra.length > MAX_ENTRY_EXTRA_BYTES) {
+    throw new RangeError(
+      `Cannot encode: "extra" of an entry has ${extra.length} bytes, at most ${MAX_ENTRY_EXTRA_BYTES}`,
+    );
+  }
   try {
     checkExtra(extra);
   } catch (cause) {

@@ -338,7 +338,13 @@ export class WireReader {
    * The unknown fields of the message that was read from `start` on, joined, in a second pass: joining
    * them one by one would cost the square of their number.
    */
-  unknown(start: number, total: number, isKnown: (field: number) => boolean): Uint8Array {
+  unknown(
+    start: number,
+    total: number,
+    limits: { readonly maxBytes: number; readonly isKnown: (field: number) => boolean },
+  ): Uint8Array {
+    const { maxBytes, isKnown } = limits;
+    if (total > maxBytes) this.#fail(`${total} bytes of unknown fields, at most ${maxBytes},`);
     this.charge(BYTES_COST + total);
     const joined = new Uint8Array(total);
     const bytes = this.#bytes;

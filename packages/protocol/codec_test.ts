@@ -135,6 +135,31 @@ describe("encode() and decode()", () => {
   });
 });
 
+describe("fields of the future", () => {
+  const future = (length: number): Uint8Array =>
+    Uint8Array.from([
+      0xc2,
+      0x3e,
+      (length & 127) | 128,
+      (length >> 7) | 128,
+      length >> 14,
+      ...ramp(length),
+    ]);
+
+  it("may take 16 KiB of an entry and 512 bytes of a member, so that they can be passed on", () => {
+    const entry = (bytes: number): Uint8Array =>
+      Uint8Array.from([...ENTRY_BYTES, ...future(bytes - 5)]);
+    expect(decode(entry(16_384), "Entry").extra).to.have.length(16_384);
+    expect(codeOf(entry(16_385), "Entry")).to.equal("malformed");
+    const member = (bytes: number): Uint8Array =>
+      Uint8Array.from([...encode(SAMPLES.Member, "Member"), ...future(bytes - 5)]);
+    expect(decode(member(512), "Member").extra).to.have.length(512);
+    expect(codeOf(member(513), "Member")).to.equal("malformed");
+    expect(() => encode({ ...SAMPLES.Entry, extra: future(16_384) }, "Entry")).to.throw(RangeError);
+    expect(() => encode({ ...SAMPLES.Member, extra: future(512) }, "Member")).to.throw(RangeError);
+  });
+});
+
 describe("decode() refuses", () => {
   const cases: [string, DecodeErrorCode, MessageName, number[]][] = [
     ["a uint64 of 2^53", "unsafe-integer", "Nack", [8, 128, 128, 128, 128, 128, 128, 128, 16]],

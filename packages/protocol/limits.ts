@@ -28,6 +28,15 @@ export const MAX_NAME_BYTES = 64;
 /** Bytes of metadata of a member. */
 export const MAX_METADATA_BYTES = 512;
 
+/**
+ * Bytes of fields of the future in one entry: with key and type it must always fit into one frame, or
+ * nobody could pass it on.
+ */
+export const MAX_ENTRY_EXTRA_BYTES: number = 16 * 1024;
+
+/** Bytes of fields of the future in one member: it must fit into one packet. */
+export const MAX_MEMBER_EXTRA_BYTES = 512;
+
 /** Bytes of a node id; 32 hex digits in memory. */
 export const NODE_ID_BYTES = 16;
 
