@@ -7,6 +7,7 @@ import type { MEMBER_READY, MEMBER_SKEWED } from "@dnd/protocol";
 import { MAX_METADATA_BYTES, type Member, MEMBER_STALLED } from "@dnd/protocol";
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
+import { baseBytes, memberBytes } from "./swim_size.ts";
 import {
   isUp,
   joinClaims,
@@ -67,7 +68,7 @@ export class Claims {
    */
   apply(claim: Member, via: string, channel: Channel): boolean {
     const context = this.#context;
-    if (!isSane(claim)) {
+    if (!isSane(claim) || !this.#fits(claim)) {
       context.counters.claimsRefused += 1;
       return false;
     }
@@ -79,6 +80,13 @@ export class Claims {
       return false;
     }
     return this.#hear(record, this.#soften(record, claim, { via, channel }), channel);
+  }
+
+  /** Fields of the future may make a member too large to be passed on in a packet. */
+  #fits(claim: Member): boolean {
+    if (claim.extra === undefined) return true;
+    const { cluster, timing } = this.#context;
+    return baseBytes(cluster, undefined) + memberBytes(claim) <= timing.maxDatagramBytes;
   }
 
   /** Own flags: a change is a new incarnation, at most one a second (RULES 15). */

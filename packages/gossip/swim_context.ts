@@ -196,16 +196,26 @@ export class SwimContext {
   /** Makes and sends one packet. */
   send(to: Destination, message: EnvelopeMessage | undefined, options: PacketOptions = {}): void {
     const directed = to.bootId !== undefined;
-    const members = [...(options.claims ?? [])];
+    const members: Member[] = [];
     const updates = [...(options.updates ?? [])];
     const { self } = this;
+    const { maxDatagramBytes } = this.timing;
+    const address = message?.type === "pingRequest" ? message.address : "";
+    let bytes = baseBytes(this.cluster, summaryOf(message), address);
+    for (const update of updates) bytes += update.length + 5;
+    for (const claim of options.claims ?? []) {
+      const size = memberBytes(claim);
+      if (bytes + size > maxDatagramBytes && (message !== undefined || members.length > 0)) {
+        // With much metadata it does not fit beside the others: it goes in a packet of its own.
+        this.send(to, undefined, { claims: [claim], rumors: false });
+        continue;
+      }
+      members.push(claim);
+      bytes += size;
+    }
     if (directed && options.rumors !== false && this.rumors.size > 0) {
-      let bytes = baseBytes(this.cluster, summaryOf(message));
-      for (const member of members) bytes += memberBytes(member);
-      for (const update of updates) bytes += update.length + 5;
       const load = { members, updates, bytes: 0 };
-      const limit = this.retransmitLimit;
-      this.rumors.take(this.timing.maxDatagramBytes - bytes, limit, load);
+      this.rumors.take(maxDatagramBytes - bytes, this.retransmitLimit, load);
     }
     const envelope: Envelope = {
       protocolVersion: PROTOCOL_VERSION,

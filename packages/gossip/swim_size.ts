@@ -34,9 +34,14 @@ export function updateBytes(update: Uint8Array): number {
   return 2 + varintBytes(update.length) + update.length;
 }
 
-/** Bytes of a packet before members and updates: header, tag, sender, and the largest message. */
-export function baseBytes(cluster: string, summary: Summary | undefined): number {
-  return PACKET_OVERHEAD_BYTES + 60 + textBytes(cluster) + 34 + summaryBytes(summary);
+/**
+ * Bytes of a packet before members and updates: header, tag, sender, and the largest message.
+ *
+ * @param address of a ping request
+ */
+export function baseBytes(cluster: string, summary: Summary | undefined, address = ""): number {
+  const fixed = PACKET_OVERHEAD_BYTES + 60 + 34;
+  return fixed + textBytes(cluster) + summaryBytes(summary) + textBytes(address);
 }
 
 /** Bytes of a summary at most: numbers in their widest form. */
