@@ -11,7 +11,17 @@
  *
  * @module
  */
+export * from "./agreement_checker.ts";
+export * from "./bounds_checker.ts";
+export * from "./checker.ts";
 export * from "./cluster_ledger.ts";
 export * from "./cluster_node.ts";
 export * from "./cluster_run.ts";
 export * from "./disk_engine.ts";
+export * from "./false_death_checker.ts";
+export * from "./fault_swarm.ts";
+export * from "./load_checker.ts";
+export * from "./swim_figures.ts";
+export * from "./swim_scenario.ts";
+export * from "./swim_steady.ts";
+export * from "./swim_world.ts";

@@ -14,8 +14,15 @@ import {
   type Summary,
 } from "@dnd/protocol";
 import { Swim } from "../swim.ts";
+import type { SwimMachine } from "../swim_machine.ts";
 import type { SwimOptions } from "../swim_options.ts";
-import type { Effect, Peer, StreamProbeOutcome, SwimEvent } from "../swim_types.ts";
+import type {
+  Effect,
+  Peer,
+  StreamProbeOutcome,
+  SwimDependencies,
+  SwimEvent,
+} from "../swim_types.ts";
 import { shared } from "./_shared_members.ts";
 import type { Program, SimulatedHost } from "./simulated_host.ts";
 import type { SimulatedStream } from "./simulated_stream.ts";
@@ -24,6 +31,9 @@ import type { SimulatedStream } from "./simulated_stream.ts";
 export interface SwimNodeOptions extends Partial<
   Omit<SwimOptions, "id" | "generation" | "bootId" | "address">
 > {
+  /** Makes the machine. Default: the real `Swim`. For builds that are broken on purpose. */
+  readonly machine?: (options: SwimOptions, dependencies: SwimDependencies) => SwimMachine;
+
   /** Called for each event, after the node itself took note of it. */
   readonly onEvent?: (event: SwimEvent, node: SwimNode) => void;
 
@@ -36,7 +46,7 @@ const exchangeTimeoutMs = 10_000;
 /** A program for `Simulation.addHost()`: `world.addHost((host) => new SwimNode(host, options))`. */
 export class SwimNode implements Program {
   readonly host: SimulatedHost;
-  readonly swim: Swim;
+  readonly swim: SwimMachine;
   readonly id: string;
   readonly bootId: string;
 
@@ -49,7 +59,7 @@ export class SwimNode implements Program {
   #onEvent: ((event: SwimEvent, node: SwimNode) => void) | undefined;
 
   constructor(host: SimulatedHost, options: SwimNodeOptions = {}) {
-    const { onEvent, summary, ...swimOptions } = options;
+    const { onEvent, machine, summary, ...swimOptions } = options;
     const { folder, prng } = host;
     const id = (folder.get("id") as string | undefined) ?? prng.hex(16);
     const generation = ((folder.get("generation") as number | undefined) ?? 0) + 1;
@@ -60,21 +70,15 @@ export class SwimNode implements Program {
     this.bootId = prng.hex(8);
     this.#cluster = options.cluster ?? "dnd";
     this.#onEvent = onEvent;
-    this.swim = new Swim(
-      {
-        remembered: (folder.get("members") as Member[] | undefined) ?? [],
-        ...swimOptions,
-        id,
-        generation,
-        bootId: this.bootId,
-        address: host.address,
-      },
-      {
-        prng: prng.random,
-        wall: () => host.wall(),
-        ...(summary === undefined ? {} : { summary }),
-      },
-    );
+    const identity = { id, generation, bootId: this.bootId, address: host.address };
+    const remembered = (folder.get("members") as Member[] | undefined) ?? [];
+    const all: SwimOptions = { remembered, ...swimOptions, ...identity };
+    const dependencies = {
+      prng: prng.random,
+      wall: () => host.wall(),
+      ...(summary === undefined ? {} : { summary }),
+    };
+    this.swim = machine?.(all, dependencies) ?? new Swim(all, dependencies);
   }
 
   /** Bytes of the largest packet this node sent. */

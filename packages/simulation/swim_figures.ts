@@ -1,0 +1,102 @@
+/**
+ * The figures of `packages/gossip/README.md`, each one function of a size and a seed.
+ */
+import { type Load, LoadChecker } from "./load_checker.ts";
+import { detect } from "./swim_steady.ts";
+import { SwimWorld } from "./swim_world.ts";
+
+/** A cluster that knows itself and had time to get quiet. */
+function quietWorld(nodes: number, seed: number, options: { lossRate?: number } = {}): SwimWorld {
+  const world = new SwimWorld({ nodes, seed, network: { lossRate: options.lossRate ?? 0 } });
+  world.simulation.runUntil(
+    () => world.running().every((node) => node.swim.sizes().members === nodes),
+    { limitMs: 120_000, everyMs: 100 },
+  );
+  world.simulation.run(20_000);
+  return world;
+}
+
+/** Detection of a machine that is switched off: first and everywhere. */
+export function detection(
+  nodes: number,
+  seed: number,
+): { firstMs?: number; everywhereMs?: number } {
+  return detect(quietWorld(nodes, seed));
+}
+
+/** Packets and bytes per node and second at rest, over `seconds`. */
+export function rest(nodes: number, seed: number, seconds: number): Load {
+  const world = quietWorld(nodes, seed);
+  const load = new LoadChecker(world, { maxPacketsPerSecond: Infinity });
+  load.begin();
+  world.simulation.run(seconds * 1_000);
+  return load.load();
+}
+
+/** A partition into two halves: ms from its end to full agreement; `undefined` = not in two minutes. */
+export function partition(nodes: number, seed: number, durationMs: number): number | undefined {
+  const world = quietWorld(nodes, seed, { lossRate: 0.01 });
+  const hosts = world.simulation.prng.shuffle([...world.hosts]);
+  const half = Math.ceil(hosts.length / 2);
+  world.simulation.network.partition([hosts.slice(0, half), hosts.slice(half)]);
+  world.simulation.run(durationMs);
+  world.simulation.network.heal();
+  return world.simulation.runUntil(() => world.agrees(), { limitMs: 120_000, everyMs: 100 });
+}
+
+/** All processes end at once and start again within `spreadMs`: ms from the last boot to full views. */
+export function massRestart(nodes: number, seed: number, spreadMs: number): number | undefined {
+  const world = quietWorld(nodes, seed);
+  const { simulation } = world;
+  simulation.run(15_000);
+  for (const host of world.hosts) host.kill();
+  for (const host of world.hosts) {
+    simulation.clock.schedule(simulation.prng.between(0, spreadMs), () => host.start());
+  }
+  simulation.run(spreadMs);
+  return simulation.runUntil(() => world.agrees(), { limitMs: 120_000, everyMs: 250 });
+}
+
+/**
+ * The experiment of the Lifeguard paper (section V.C): of 128 nodes 32 are paused again and again, for
+ * random times. Counts how often somebody held a node dead that was never paused.
+ */
+export function paused(options: {
+  readonly nodes: number;
+  readonly sick: number;
+  readonly seed: number;
+  readonly minutes: number;
+  readonly localHealth: boolean;
+}): { healthyDeaths: number; sickDeaths: number } {
+  const world = new SwimWorld({
+    nodes: options.nodes,
+    seed: options.seed,
+    node: { localHealth: options.localHealth },
+  });
+  const { simulation } = world;
+  simulation.run(30_000);
+  const sick = new Set(simulation.prng.shuffle([...world.hosts]).slice(0, options.sick));
+  let healthyDeaths = 0;
+  let sickDeaths = 0;
+  world.observers.push((event) => {
+    if (event.type !== "dead") return;
+    const host = world.hostOf(event.member.id);
+    if (host === undefined) return;
+    if (sick.has(host)) sickDeaths += 1;
+    else healthyDeaths += 1;
+  });
+  for (const host of sick) {
+    const turn = (): void => {
+      simulation.clock.schedule(simulation.prng.between(0, 2_000), () => {
+        host.pause();
+        simulation.clock.schedule(simulation.prng.between(0, 16_000), () => {
+          host.resume();
+          turn();
+        });
+      });
+    };
+    turn();
+  }
+  simulation.run(options.minutes * 60_000);
+  return { healthyDeaths, sickDeaths };
+}
