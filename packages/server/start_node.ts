@@ -40,7 +40,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
   const options = resolveNodeOptions(given);
   checkExposure(options);
   const logger = options.logger ?? silentLogger;
-  if (options.dataDir !== undefined) await checkPorts(options);
+  if (options.dataDir !== undefined || options.http !== undefined) await checkPorts(options);
   const data = await openData(options);
   const undo: (() => Promise<void>)[] = [() => data.close()];
   try {

@@ -89,6 +89,10 @@ cluster.onDeath = (i, code, log) => {
 const resting = new Set();
 let writing = true;
 let serial = 0;
+/** Why outcomes are open. @type {Map<string, number>} */
+const reasons = new Map();
+/** @param {string} reason */
+const note = (reason) => reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
 
 /** Writes to one node until told to stop, about 40 a second, one in eight a delete. @param {number} i */
@@ -103,9 +107,14 @@ async function writer(i) {
     try {
       const { status } = await request(cluster.host(i), call);
       if (status === 200 || status === 204) ledger.record(key, value, true);
-      else if (status >= 500) ledger.record(key, value, false);
-    } catch {
-      ledger.record(key, value, false);
+      else {
+        note(String(status));
+        if (status >= 500) ledger.record(key, value, false);
+      }
+    } catch (error) {
+      note(error.code ?? error.message);
+      // A refused connection is the one failure that says for sure that nothing was written.
+      if (error.code !== "ECONNREFUSED") ledger.record(key, value, false);
     }
   }
 }
@@ -243,6 +252,7 @@ try {
   writing = false;
   await Promise.all(writers);
   say(`quiet: ${ledger.promised} writes promised (${ledger.deletes} deletes), ${ledger.open} open`);
+  say(`not answered with a promise: ${[...reasons].map(([r, n]) => `${r} ${n}`).join(", ")}`);
   say(`all digests equal after ${await until("digests equal", 120_000, agreed)} ms`);
 
   if (options.sabotage) {
