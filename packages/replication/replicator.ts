@@ -460,10 +460,17 @@ export class Replicator {
   /** Rule 18: `n` = ready members that did not leave and are not forgotten, dead ones and this node included. */
   writeTargets(): number {
     let n = this.#readiness.ready ? 1 : 0;
-    for (const [id, record] of this.#context.table.records) {
-      if (id !== this.#context.map.node && record.state === "in" && record.ready) n += 1;
+    for (const id of this.#context.table.records.keys()) {
+      if (id !== this.#context.map.node && this.isWriteTarget(id)) n += 1;
     }
     return n;
+  }
+
+  /** Whether a member is one of {@link writeTargets}. */
+  isWriteTarget(id: string): boolean {
+    if (id === this.#context.map.node) return this.#readiness.ready;
+    const record = this.#context.table.records.get(id);
+    return record?.state === "in" && record.ready;
   }
 
   /**

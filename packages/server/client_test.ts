@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Client, createClient, DndError, type ExportLine } from "@dnd/client";
 import { expect } from "chai";
 import { type AloneNode, startAlone } from "./_test_utils.ts";
+import { createTestCluster } from "./create_test_cluster.ts";
 
 /** The code that a call rejects with. */
 async function codeOf(call: Promise<unknown>): Promise<string> {
@@ -145,6 +149,22 @@ describe("@dnd/client and a real node", function () {
     await client.close();
   });
 
+  it("backs up a node with a disk", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "dnd-client-"));
+    const durable = await startAlone({ dataDir: join(folder, "data") });
+    const client = createClient({ urls: [durable.url] });
+    try {
+      await client.put("k", 1);
+      const target = join(folder, "backup");
+      expect(await client.backup(target)).to.deep.equal({ folder: target });
+      expect(await codeOf(client.backup(target))).to.equal("conflict");
+    } finally {
+      await client.close();
+      await durable.node.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   it("goes to the next node when one ends, also in a watch", async () => {
     const [a, b] = [await startAlone(), await startAlone()];
     const client = createClient({ urls: [a.url, b.url] });
@@ -162,6 +182,43 @@ describe("@dnd/client and a real node", function () {
     } finally {
       await client.close();
       await b.node.close();
+    }
+  });
+});
+
+describe("@dnd/client and a cluster of three", function () {
+  this.timeout(120_000);
+
+  it("writes to all, follows a write, and outlives the node that it used", async () => {
+    const cluster = await createTestCluster({ nodes: 3, http: {} });
+    const urls = cluster.nodes.map((node) => `http://127.0.0.1:${node.httpPort}`);
+    const dnd = createClient({ urls });
+    const last = createClient({ urls: urls.slice(2) });
+    try {
+      const all = await dnd.put("all", 1, { w: "all", timeoutMs: 60_000 });
+      expect([all.acked, all.needed, all.members]).to.deep.equal([3, 3, 3]);
+      expect(await last.get("all")).to.equal(1);
+      const one = await dnd.put("one", 2);
+      const followed = await one.replicated("all", { timeoutMs: 60_000 });
+      expect(followed).to.deep.equal({ acked: 3, needed: 3, members: 3 });
+      expect(await last.get("one")).to.equal(2);
+      expect(await codeOf(dnd.put("four", 1, { w: 4 }))).to.equal("invalid-argument");
+      expect(await last.has("four")).to.equal(false);
+
+      const [first] = cluster.nodes;
+      if (first !== undefined) await cluster.stop(first);
+      expect(await dnd.get("one")).to.equal(2);
+      await dnd.put("two", 3, { w: "quorum", timeoutMs: 60_000 });
+      // A stopped member counts for w (rule 18): the write stays, and the answer says how far it came.
+      const partial = await dnd
+        .put("three", 4, { w: "all", timeoutMs: 1_500 })
+        .catch((error: unknown) => error);
+      expect(partial).to.be.instanceOf(DndError);
+      expect(partial).to.include({ outcome: "partial", needed: 3 });
+      expect(await dnd.get("three")).to.equal(4);
+    } finally {
+      await Promise.all([dnd.close(), last.close()]);
+      await cluster[Symbol.asyncDispose]();
     }
   });
 });

@@ -214,11 +214,7 @@ export class PeerLink implements ClusterLink {
     const members = this.members();
     return explain(key, answers, {
       members,
-      counts: (id) => {
-        const member = this.#gossip.member(id);
-        if (member === undefined) return false;
-        return member.self ? this.ready : member.ready && this.#replicator.knows(id);
-      },
+      counts: (id) => this.#replicator.isWriteTarget(id),
     });
   }
 
