@@ -10,12 +10,13 @@ import { crossError } from "./_cross_error.ts";
 import { monotonicMs } from "./_monotonic.ts";
 import { PacketGate } from "./_packet_gate.ts";
 import { ReportQueue } from "./_report_queue.ts";
+import { GuardedTimers } from "./_guarded_timers.ts";
 import { HeartbeatWatch } from "./_heartbeat_watch.ts";
 import { RateLimitedLog } from "./_rate_limited_log.ts";
 import { StreamCaller } from "./_stream_caller.ts";
 import type { LocalHello } from "./_stream_handshake.ts";
 import { StreamKeyring } from "./_stream_keyring.ts";
-import { type AddressedUpdate, batchedBytes, unpackUpdates } from "./_update_batch.ts";
+import { UpdateInbox } from "./_update_inbox.ts";
 import type { DnsQueries } from "./seed_resolver.ts";
 import { SeedResolver } from "./seed_resolver.ts";
 import { type SharedState, toSummary } from "./shared_state.ts";
@@ -27,8 +28,6 @@ import { UdpTransport } from "./udp_transport.ts";
 
 /** A farewell takes at most this long. */
 const farewellMs = 1_500;
-/** Updates of the host that are sent in one turn of the event loop. */
-const updatesPerTurn = 64;
 /** Bytes that wait at the socket above which the host's updates wait with the host's credit. */
 const maxQueuedBytes = 256 << 10;
 
@@ -45,10 +44,8 @@ export class GossipEngine implements EngineCalls {
   readonly #keyring: StreamKeyring;
   readonly #resolver: SeedResolver;
   readonly #reports: ReportQueue;
-  readonly #fault: (error: Error) => void;
-  readonly #inbox: AddressedUpdate[] = [];
-  #inboxHead = 0;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #inbox: UpdateInbox;
+  readonly #timers: GuardedTimers;
   #caller: StreamCaller | undefined;
   #transport: UdpTransport | undefined;
   #swim: Swim | undefined;
@@ -72,7 +69,9 @@ export class GossipEngine implements EngineCalls {
     this.#settings = settings;
     this.#shared = shared;
     this.#reports = new ReportQueue(shared, options.report);
-    this.#fault = (error) => options.report({ type: "fault", error: crossError(error) });
+    this.#timers = new GuardedTimers((error) =>
+      options.report({ type: "fault", error: crossError(error) }),
+    );
     this.#log = new RateLimitedLog((level, fields, message) =>
       options.report({ type: "log", level, fields, message }),
     );
@@ -82,6 +81,15 @@ export class GossipEngine implements EngineCalls {
     });
     this.#keyring = new StreamKeyring([], false);
     this.setKeys(settings.keys, settings.permissive);
+    this.#inbox = new UpdateInbox({
+      shared,
+      hasRoom: () => (this.#transport?.queuedBytes ?? 0) < maxQueuedBytes,
+      send: ({ ids, bytes }) =>
+        this.#input((swim, now) =>
+          ids.length === 0 ? swim.broadcast(bytes, now) : swim.send(ids, bytes, now),
+        ),
+      guard: (action) => this.#timers.guard(action),
+    });
     this.#resolver = new SeedResolver(options.dns === undefined ? {} : { dns: options.dns });
   }
 
@@ -117,7 +125,7 @@ export class GossipEngine implements EngineCalls {
     const watch = watchHost
       ? new HeartbeatWatch(stalledAfterMs, this.#shared.beats, monotonicMs())
       : undefined;
-    this.#every(heartbeatMs, () => this.#tick(watch));
+    this.#timers.every(heartbeatMs, () => this.#tick(watch));
     this.#apply(swim.start(monotonicMs()));
     return { members: swim.members(), maxUpdateBytes: swim.maxUpdateBytes };
   }
@@ -139,8 +147,7 @@ export class GossipEngine implements EngineCalls {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#timers.close();
     this.#caller?.close();
     await this.#transport?.close();
     this.#reports.flush();
@@ -203,9 +210,7 @@ export class GossipEngine implements EngineCalls {
 
   /** Updates from the host: each sent at once to the members named, or broadcast. */
   handleUpdates(buffer: ArrayBuffer): void {
-    const wasIdle = this.#inbox.length === 0;
-    for (const update of unpackUpdates(buffer)) this.#inbox.push(update);
-    if (wasIdle) this.#pump();
+    this.#timers.guard(() => this.#inbox.add(buffer));
   }
 
   #helloFields(): Omit<ReturnType<LocalHello>, "address"> {
@@ -234,35 +239,12 @@ export class GossipEngine implements EngineCalls {
     if (!this.#closed) this.#apply(step(this.#running(), monotonicMs()));
   }
 
-  /**
-   * Sends some of the host's updates, then lets the socket have its turn: a flood of the host must not
-   * keep this thread from answering pings. What waits keeps its credit, so the host feels it.
-   */
-  #pump(): void {
-    let left = updatesPerTurn;
-    while (left > 0 && (this.#transport?.queuedBytes ?? 0) < maxQueuedBytes) {
-      const update = this.#inbox[this.#inboxHead++];
-      if (update === undefined) {
-        this.#inbox.length = 0;
-        this.#inboxHead = 0;
-        return;
-      }
-      left -= 1;
-      this.#shared.giveCredit("toWorker", batchedBytes(update));
-      const { ids, bytes } = update;
-      this.#input((swim, now) =>
-        ids.length === 0 ? swim.broadcast(bytes, now) : swim.send(ids, bytes, now),
-      );
-    }
-    setImmediate(() => this.#guard(() => this.#pump()));
-  }
-
   /** @returns when the farewell is out, or after a while without it */
   async #farewell(step: (swim: Swim, now: number) => Effect[]): Promise<void> {
     if (this.#closed || this.#swim === undefined) return;
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;
-      this.#after(farewellMs, resolve);
+      this.#timers.after(farewellMs, resolve);
     });
     this.#input(step);
     await ended;
@@ -300,7 +282,7 @@ export class GossipEngine implements EngineCalls {
           break;
         case "schedule": {
           const { token } = effect;
-          this.#after(effect.delayMs, () =>
+          this.#timers.after(effect.delayMs, () =>
             this.#input((swim, now) => swim.handleTimer(token, now)),
           );
           break;
@@ -322,7 +304,9 @@ export class GossipEngine implements EngineCalls {
         case "probe-stream": {
           const { peer, token, timeoutMs } = effect;
           void this.#caller?.probe(peer, timeoutMs).then((outcome) => {
-            this.#input((swim, now) => swim.handleStreamProbe(token, outcome, now));
+            this.#timers.guard(() =>
+              this.#input((swim, now) => swim.handleStreamProbe(token, outcome, now)),
+            );
           });
           break;
         }
@@ -340,7 +324,9 @@ export class GossipEngine implements EngineCalls {
                 "seed not resolved",
               );
             }
-            this.#input((swim, now) => swim.handleResolved(seed, usable, now));
+            this.#timers.guard(() =>
+              this.#input((swim, now) => swim.handleResolved(seed, usable, now)),
+            );
           });
           break;
         }
@@ -377,28 +363,7 @@ export class GossipEngine implements EngineCalls {
     this.#log.line(`udp-${error.code ?? ""}`, monotonicMs(), "warn", fields, "UDP socket error");
     // Too large a datagram or a bad address is not a sign of our own bad health.
     if (error.code === "EMSGSIZE" || error.code === "EINVAL") return;
-    if (this.#swim !== undefined) this.#input((swim, now) => swim.handleTransportError(now));
-  }
-
-  #after(ms: number, action: () => void): void {
-    if (this.#closed) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      this.#guard(action);
-    }, ms);
-    this.#timers.add(timer);
-  }
-
-  #every(ms: number, action: () => void): void {
-    this.#timers.add(setInterval(() => this.#guard(action), ms));
-  }
-
-  /** A timer that fails would leave a node that looks alive and does nothing: the host is told instead. */
-  #guard(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#fault(error as Error);
-    }
+    if (this.#swim === undefined) return;
+    this.#timers.guard(() => this.#input((swim, now) => swim.handleTransportError(now)));
   }
 }
