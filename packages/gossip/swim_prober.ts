@@ -5,8 +5,8 @@
  *     T              no ack: ping again         to "whoever is there": it may have restarted, and a
  *                                               single lost packet is the likeliest cause
  *     2T             no ack: ping-request       to k others, with nacks (Lifeguard)
- *     4T + min       no ack: stream probe       UDP may be the thing that is broken
- *     ... + stream   failed or refused          accuse
+ *                    and a stream probe         UDP may be the thing that is broken
+ *     4T + min       neither: accuse            at once if the connection is refused
  *
  * `T` follows measured round trips (`swim_round_trip.ts`) and local health. An ack counts only from the id
  * that was probed, or through one of those that were asked (RULES 21). Because the stream is tried before
@@ -43,8 +43,10 @@ interface Probe {
   nacks: number;
   evidence: number;
   retried: boolean;
+
+  /** Neither it nor those that were asked answered in time. */
+  silent: boolean;
   timer: number;
-  stream: number;
 }
 
 /** A ping on behalf of somebody else. */
@@ -262,8 +264,8 @@ export class Prober {
       nacks: 0,
       evidence: 0,
       retried: false,
+      silent: false,
       timer: 0,
-      stream: 0,
     };
     this.#waiting.set(sequence, probe);
     this.#probed.set(record.id, probe);
@@ -305,28 +307,37 @@ export class Prober {
         nack: true,
       });
     }
-    probe.timer = context.schedule(
-      2 * this.#patience(record) + context.timing.minProbeTimeoutMs,
-      () => this.#tryStream(probe),
-    );
+    const waitMs = 2 * this.#patience(record) + context.timing.minProbeTimeoutMs;
+    probe.timer = context.schedule(waitMs, () => this.#endWait(probe));
+    this.#tryStream(probe);
   }
 
-  #tryStream(probe: Probe): void {
-    const context = this.#context;
-    if (!isUp(probe.record.member.state)) return this.#end(probe);
+  /** Nobody reached it by UDP in time. */
+  #endWait(probe: Probe): void {
     const owed = probe.helpers.length;
     if (owed > 0) probe.evidence |= EVIDENCE_NO_INDIRECT_ACK;
     if (probe.nacks > 0) probe.evidence |= EVIDENCE_NACK;
-    context.health.add(owed > 0 ? owed - probe.nacks : 1);
-    probe.stream = this.#streams.start(probe.record, (outcome) => {
+    this.#context.health.add(owed > 0 ? owed - probe.nacks : 1);
+    probe.silent = true;
+    if ((probe.evidence & EVIDENCE_STREAM_FAILED) !== 0) this.#fail(probe);
+  }
+
+  /** At the same time as others are asked: it is seldom needed, and then each moment counts. */
+  #tryStream(probe: Probe): void {
+    this.#streams.start(probe.record, (outcome) => {
       if (this.#waiting.get(probe.sequence) !== probe) return;
-      this.#end(probe);
-      if (outcome === "ok") return;
-      context.counters.probesFailed += 1;
+      if (outcome === "ok") return this.#end(probe);
       probe.evidence |= EVIDENCE_STREAM_FAILED;
       if (outcome === "refused") probe.evidence |= EVIDENCE_REFUSED;
-      this.#hooks.accuse(probe.record, probe.evidence);
+      if (probe.silent || outcome === "refused") this.#fail(probe);
     });
+  }
+
+  #fail(probe: Probe): void {
+    this.#end(probe);
+    if (!isUp(probe.record.member.state)) return;
+    this.#context.counters.probesFailed += 1;
+    this.#hooks.accuse(probe.record, probe.evidence);
   }
 
   #succeed(probe: Probe, direct: Ack | undefined, envelope: Envelope): void {

@@ -148,7 +148,7 @@ class Trace {
         this.hear(letter, { type: "ack", sequence: message.sequence, target: "" });
       }
     }
-    this.sent = [];
+    this.sent = this.sent.filter(({ envelope }) => envelope.message?.type !== "ping");
   }
 
   state(letter: string): string | undefined {
