@@ -37,6 +37,19 @@ describe("PartAssembler (rule 4)", () => {
     expect(assembler.bytes).to.equal(0);
   });
 
+  it("takes as much memory for a value in single bytes as for one in large parts", () => {
+    const [first] = parts() as [EntryPart];
+    const assembler = new PartAssembler();
+    const used = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
+    const before = used();
+    for (let offset = 0; offset < 500_000; offset += 1) {
+      const part = { ...first, offset, bytes: Uint8Array.of(7) };
+      assembler.add(part);
+    }
+    expect(assembler.bytes).to.equal(500_000);
+    expect(used() - before).to.be.below(64 * 1024 * 1024); // kept one by one: 110 MiB
+  });
+
   it("ends a peer that sends parts out of order, too much, or of too much", () => {
     const [first, second, third] = parts() as [EntryPart, EntryPart, EntryPart];
     const cases: readonly (readonly EntryPart[])[] = [
@@ -46,6 +59,7 @@ describe("PartAssembler (rule 4)", () => {
       [{ ...first, total: 16 * 1024 * 1024 + 1 }],
       [{ ...first, total: 10 }],
       [first, { ...second, bytes: new Uint8Array(0) }],
+      [{ ...first, entry: { ...entry, value: new Uint8Array(0), deleted: true } }],
     ];
     for (const [i, sent] of cases.entries()) {
       const assembler = new PartAssembler();
