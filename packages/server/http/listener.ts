@@ -30,16 +30,30 @@ export function createListener(
   const koa = createApp(dependencies);
   const values = byPath(routes).find((paths) => paths.path === "/kv/{key}");
 
-  const answerValue = async (exchange: Exchange): Promise<void> => {
-    let answer: Answer;
+  const finish = (exchange: Exchange, answer: Answer): void => {
+    sendAnswer(exchange, answer)?.catch((error: unknown) => {
+      context.logger.error({ err: error }, "an answer could not be sent");
+      exchange.response.destroy();
+    });
+  };
+
+  const answerValue = (exchange: Exchange): void => {
+    let answer: Answer | Promise<Answer>;
     try {
       admit(exchange, isLoopback(exchange));
       if (values === undefined) throw new Error("the value routes are missing");
-      answer = await serveRoute(exchange, values);
+      answer = serveRoute(exchange, values);
     } catch (error) {
       answer = problemAnswer(exchange, error);
     }
-    await sendAnswer(exchange, answer);
+    // A read is answered in the turn in which it came.
+    if (!(answer instanceof Promise)) finish(exchange, answer);
+    else {
+      answer.then(
+        (given) => finish(exchange, given),
+        (error: unknown) => finish(exchange, problemAnswer(exchange, error)),
+      );
+    }
   };
 
   const handle = (exchange: Exchange): void => {
@@ -48,10 +62,7 @@ export function createListener(
     request.on("error", ignore);
     response.on("error", ignore);
     if (options.fastPath !== false && exchange.path.startsWith("/kv/")) {
-      answerValue(exchange).catch((error: unknown) => {
-        context.logger.error({ err: error }, "an answer could not be sent");
-        response.destroy();
-      });
+      answerValue(exchange);
       return;
     }
     keepExchange(exchange);

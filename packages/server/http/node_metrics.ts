@@ -1,7 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import type { NodeCore } from "../node_core.ts";
 import type { ClusterLink } from "../peer/cluster_link.ts";
 import type { RequestObserver } from "./http_context.ts";
+import { Durations } from "./durations.ts";
 import type { WatchHub } from "./watch_hub.ts";
 
 /** What the metrics speak of. */
@@ -22,7 +23,7 @@ interface RequestCount {
 export class NodeMetrics implements RequestObserver {
   readonly #registry: Registry = new Registry();
   readonly #requests: Counter<"route" | "method" | "status">;
-  readonly #seconds: Histogram<"route">;
+  readonly #seconds: Durations = new Durations();
   readonly #parts: NodeMetricsParts;
   /** Counts are plain numbers until the metrics are asked for: labels cost a hash each time. */
   readonly #counts = new Map<string, RequestCount>();
@@ -38,13 +39,7 @@ export class NodeMetrics implements RequestObserver {
       labelNames: ["route", "method", "status"] as const,
       registers,
     });
-    this.#seconds = new Histogram({
-      name: "dnd_http_request_seconds",
-      help: "Time from a request's head to its answer's head",
-      labelNames: ["route"] as const,
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
-    });
+    this.#registry.registerMetric(this.#seconds.metric());
   }
 
   answered(route: string, method: string, status: number, elapsedMs: number): void {
@@ -52,7 +47,7 @@ export class NodeMetrics implements RequestObserver {
     const known = this.#counts.get(key);
     if (known === undefined) this.#counts.set(key, { route, method, status, count: 1 });
     else known.count += 1;
-    this.#seconds.observe({ route }, elapsedMs / 1000);
+    this.#seconds.observe(route, elapsedMs);
   }
 
   /** The metrics as text. */

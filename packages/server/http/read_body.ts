@@ -51,6 +51,26 @@ function clientGone(outcome: Outcome) {
   return problemError("invalid-argument", "The body broke off", { outcome });
 }
 
+/** Bodies that are on their way, and when each is too late: one timer looks after all of them. */
+const waiting = new Map<() => void, number>();
+let sweep: ReturnType<typeof setInterval> | undefined;
+
+/** Calls back when a body takes too long. @returns ends it */
+function waitForBody(late: () => void): () => void {
+  waiting.set(late, performance.now() + bodyMs);
+  if (sweep === undefined) {
+    sweep = setInterval(() => {
+      const now = performance.now();
+      for (const [tooLate, deadline] of waiting) if (now > deadline) tooLate();
+      if (waiting.size > 0) return;
+      clearInterval(sweep);
+      sweep = undefined;
+    }, 1_000);
+    sweep.unref();
+  }
+  return () => void waiting.delete(late);
+}
+
 /**
  * Reads a whole body. What comes back may be a window into a larger buffer of the socket: who keeps it
  * makes a copy (the map does).
@@ -64,14 +84,15 @@ export function readBody(exchange: Exchange, limit: BodyLimit): Promise<Uint8Arr
   return new Promise((resolve, reject) => {
     let chunks: Uint8Array[] = [];
     let length = 0;
-    const timer = setTimeout(() => {
+    const late = (): void => {
       finish();
       reject(
         problemError("timeout", `The body took more than ${bodyMs / 1000} s`, {
           outcome: "not-applied",
         }),
       );
-    }, bodyMs);
+    };
+    const stopWaiting = waitForBody(late);
     const onData = (chunk: Uint8Array): void => {
       length += chunk.length;
       if (length > limit.bytes) {
@@ -91,9 +112,8 @@ export function readBody(exchange: Exchange, limit: BodyLimit): Promise<Uint8Arr
       reject(clientGone("not-applied"));
     };
     const finish = (): void => {
-      clearTimeout(timer);
+      stopWaiting();
       request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
-      request.on("error", () => undefined);
     };
     request.on("data", onData).on("end", onEnd).on("close", onGone).on("error", onGone);
   });

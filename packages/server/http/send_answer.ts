@@ -1,5 +1,5 @@
 import { DndError } from "@dnd/client";
-import type { Answer } from "./answer.ts";
+import type { Answer, BodyWriter } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { retryAfterOf, toProblem } from "./problem.ts";
 
@@ -36,11 +36,15 @@ export class MethodNotAllowed extends DndError {
   }
 }
 
-/** Sends an answer: the head in one piece, with what every answer carries. */
-export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> {
+/**
+ * Sends an answer: the head in one piece, with what every answer carries.
+ *
+ * @returns a promise only for a body that is written piece by piece
+ */
+export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | undefined {
   const { response, request, method } = exchange;
   const { status, body } = answer;
-  if (response.destroyed || response.headersSent) return;
+  if (response.destroyed || response.headersSent) return undefined;
   const headers = [
     ...answer.headers,
     "Dnd-Node",
@@ -56,22 +60,9 @@ export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<vo
     finishLine(exchange, status);
     if (method === "HEAD") {
       response.end();
-      return;
+      return undefined;
     }
-    try {
-      await body(response, exchange.signal);
-      response.end();
-    } catch (error) {
-      // The head is out: a broken connection is the only way to say that the rest is missing.
-      if (!exchange.signal.aborted) {
-        exchange.context.logger.error(
-          { err: error, requestId: exchange.requestId, path: exchange.path },
-          "an answer broke off",
-        );
-      }
-      response.destroy();
-    }
-    return;
+    return writeBody(exchange, body);
   }
   if (status !== 204 && status !== 304) {
     const length =
@@ -81,8 +72,32 @@ export async function sendAnswer(exchange: Exchange, answer: Answer): Promise<vo
   response.writeHead(status, headers);
   if (method === "HEAD" || body === undefined) response.end();
   else response.end(body);
-  if (!request.complete) discardBody(exchange);
+  // A request without a body is not complete yet either when it is answered at once.
+  if (!request.complete && hasBody(exchange)) discardBody(exchange);
   finishLine(exchange, status);
+  return undefined;
+}
+
+async function writeBody(exchange: Exchange, write: BodyWriter): Promise<void> {
+  const { response } = exchange;
+  try {
+    await write(response, exchange.signal);
+    response.end();
+  } catch (error) {
+    // The head is out: a broken connection is the only way to say that the rest is missing.
+    if (!exchange.signal.aborted) {
+      exchange.context.logger.error(
+        { err: error, requestId: exchange.requestId, path: exchange.path },
+        "an answer broke off",
+      );
+    }
+    response.destroy();
+  }
+}
+
+function hasBody({ request: { headers } }: Exchange): boolean {
+  const length = headers["content-length"];
+  return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
 }
 
 /** Bytes and time for a body that nobody wants any more, so that the answer arrives before the end. */
