@@ -207,14 +207,14 @@ async function checkInstalled(item, tarballs, url) {
   );
   write("tsconfig.json", exampleTsconfig(["example.ts", "exports.ts"]));
   const tsc = join(root, "node_modules/typescript/bin/tsc");
-  const types = await run(process.execPath, [tsc, "-p", "."], { cwd: place, timeoutMs: 120_000 });
+  const types = await run(process.execPath, [tsc, "-p", "."], { cwd: place, timeoutMs: 240_000 });
   if (types.status !== 0) return [...missing, `the types do not hold:\n${types.output}`];
 
   const env = url === undefined ? {} : { DND_URL: url };
   for (const file of ["exports", "example"]) {
     const ran = await run(process.execPath, [`out/${file}.js`], {
       cwd: place,
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       env,
     });
     if (ran.status !== 0) return [...missing, `${file} ended with ${ran.status}:\n${ran.output}`];
