@@ -15,7 +15,8 @@ let hasRun = false;
 export function withRoomyKeyBuffer<T>(open: () => T): T {
   if (hasRun) return open();
   hasRun = true;
-  const { allocUnsafeSlow } = Buffer;
+  const allocUnsafeSlow = Buffer.allocUnsafeSlow.bind(Buffer);
+  const original = Object.getOwnPropertyDescriptor(Buffer, "allocUnsafeSlow");
   Buffer.allocUnsafeSlow = (size) =>
     size === KEY_BUFFER_BYTES
       ? Buffer.from(new ArrayBuffer(KEY_BUFFER_BYTES + ROOM_BYTES), 0, KEY_BUFFER_BYTES)
@@ -23,6 +24,6 @@ export function withRoomyKeyBuffer<T>(open: () => T): T {
   try {
     return open();
   } finally {
-    Buffer.allocUnsafeSlow = allocUnsafeSlow;
+    if (original !== undefined) Object.defineProperty(Buffer, "allocUnsafeSlow", original);
   }
 }

@@ -104,8 +104,8 @@ export class Verifier {
 
   #verifyEntry({ key: row }: Row, { repairs, damaged }: Verified): void {
     const key = row.toString("utf8", 1);
-    const { reader, isWaiting } = this.#options;
-    if (isWaiting(key)) return;
+    const { reader } = this.#options;
+    if (this.#options.isWaiting(key)) return;
     const entry = reader.deepEntry(key);
     if (entry !== undefined) {
       for (const wanted of indexRows(entry)) {
