@@ -7,7 +7,7 @@ import { syncFolder } from "./_durable_files.ts";
 import { LeafSums } from "./_leaf_sums.ts";
 import { readMetaPages } from "./_meta_pages.ts";
 import { LAYOUT } from "./_record.ts";
-import { RowReader } from "./_row_reader.ts";
+import { Damage, RowReader } from "./_row_reader.ts";
 import {
   CHECK_BYTES,
   TAG_DELTAS,
@@ -32,6 +32,9 @@ export interface DataFile {
 
   /** Named values; `undefined` for one that is damaged. */
   readonly meta: Map<string, Uint8Array | undefined>;
+
+  /** Keys that the change log knows, and whose entries cannot be read. */
+  readonly suspects: readonly string[];
 
   /** Whether leaf sums were damaged, and made anew from the heads of the entries. */
   readonly hasMendedSums: boolean;
@@ -105,9 +108,9 @@ function read(folder: string, environment: Environment): DataFile {
   const reader = new RowReader(environment);
   const meta = new Map<string, Uint8Array | undefined>();
   if (environment.transaction === 0) {
-    const zeros = { ceiling: 0, epoch: 0, transaction: 0, damaged: 0, rootHigh: 0, rootLow: 0 };
-    const state = { map: EMPTY_STATE, ...zeros };
-    return { environment, reader, sums, state, meta, hasMendedSums: false };
+    const counts = { ceiling: 0, epoch: 0, transaction: 0, damaged: 0, indexedCounter: 0 };
+    const state = { map: EMPTY_STATE, ...counts, rootHigh: 0, rootLow: 0 };
+    return { environment, reader, sums, state, meta, suspects: [], hasMendedSums: false };
   }
   checkSchema(folder, environment);
   const stateRow = plainRow(TAG_STATE);
@@ -120,6 +123,7 @@ function read(folder: string, environment: Environment): DataFile {
       `it shows transaction ${environment.transaction}, but holds the state of ${state.transaction}`,
     );
   }
+  const suspects = loadHeads(reader, state);
   const hasMendedSums = loadSums(environment, reader, sums, state);
   for (const { key, value } of environment.range({
     from: plainRow(TAG_META),
@@ -128,7 +132,7 @@ function read(folder: string, environment: Environment): DataFile {
     const bytes = isIntact(key, value) ? new Uint8Array(value.subarray(CHECK_BYTES)) : undefined;
     meta.set(key.toString("utf8", 1), bytes);
   }
-  return { environment, reader, sums, state, meta, hasMendedSums };
+  return { environment, reader, sums, state, meta, suspects, hasMendedSums };
 }
 
 function readRow(environment: Environment, row: Buffer): Buffer | undefined {
@@ -150,6 +154,18 @@ function checkSchema(folder: string, environment: Environment): void {
       `${numbers}; this version knows ${LAYOUT}, ${ALGORITHM}, ${PARTITION_LEVEL}. ` +
       "Use the version of dnd that wrote it, or export there and import here",
   );
+}
+
+/** Reads the heads that the index lacks, from the end of the change log; returns keys it cannot read. */
+function loadHeads(reader: RowReader, state: StoredState): string[] {
+  const suspects: string[] = [];
+  for (const { counter, key } of reader.changes(state.indexedCounter)) {
+    const entry = reader.entry(key, state.damaged > 0);
+    if (entry instanceof Damage || entry === undefined) {
+      if (!reader.isMarked(key)) suspects.push(key);
+    } else if (entry.counter === counter) reader.buffer.add(entry);
+  }
+  return suspects;
 }
 
 /** @returns whether the rows of sums were damaged, and the sums made anew from the heads of all entries */

@@ -61,6 +61,9 @@ export class Group {
   /** Corrections of leaf sums: leaf, then what to XOR. */
   readonly corrections: { leaf: number; high: number; low: number }[] = [];
 
+  /** Whether nothing comes after the group: heads that wait are written with it. */
+  isLast = false;
+
   /** Rows that the scrub mends; written before the changes. */
   readonly repairs: Repair[] = [];
 

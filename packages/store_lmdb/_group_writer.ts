@@ -1,7 +1,7 @@
 import { type LeafCorrection, StoredEntry, expiryIndexTime, reapIndexTime } from "@dnd/store";
 import type { RowWriter } from "./_environment.ts";
 import type { Group, PendingChange } from "./_group.ts";
-import { recordBytes, writeHead, writeRecord } from "./_record.ts";
+import { recordBytes, writeRecord } from "./_record.ts";
 import {
   CHECK_BYTES,
   TAG_COUNTER,
@@ -61,8 +61,6 @@ function putEntry(entry: StoredEntry, record: Buffer, writer: RowWriter): void {
   const row = textRow(TAG_ENTRY, key);
   writeRecord(entry, row, record);
   writer.put(row, record);
-  const head = headRow(entry.keyHash, key);
-  writer.put(head, writeHead(entry, head));
   putSealed(numberRow(TAG_COUNTER, entry.counter), key, writer);
   const expiry = expiryIndexTime(entry);
   if (expiry !== undefined) putSealed(numberRow(TAG_EXPIRY, expiry, key), "", writer);

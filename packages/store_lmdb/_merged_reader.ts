@@ -21,13 +21,21 @@ export class MergedReader {
   /** How many keys are marked as damaged. */
   marks: number;
 
-  /** Keys whose values were found not to be what their content hash says; until they are marked. */
-  readonly suspects: Map<string, Head> = new Map();
+  /**
+   * Keys that are damaged, though reading them alone would not show it, until they are marked: a value is
+   * not what its content hash says, or the change log speaks of an entry that nothing else knows.
+   */
+  readonly suspects: Map<string, Head | undefined>;
 
-  constructor(reader: RowReader, overlay: Overlay, marks: number) {
+  constructor(
+    reader: RowReader,
+    overlay: Overlay,
+    found: { readonly marks: number; readonly suspects: Iterable<string> },
+  ) {
     this.#reader = reader;
     this.#overlay = overlay;
-    this.marks = marks;
+    this.marks = found.marks;
+    this.suspects = new Map(Array.from(found.suspects, (key) => [key, undefined]));
   }
 
   get(key: string): StoredEntry | undefined {
@@ -44,7 +52,7 @@ export class MergedReader {
     }
     if (this.suspects.size > 0) {
       const head = this.suspects.get(key);
-      if (head !== undefined) throw new DamagedError(key, { head, marked: false });
+      if (this.suspects.has(key)) throw new DamagedError(key, { head, marked: false });
     }
     return entry;
   }

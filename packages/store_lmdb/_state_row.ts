@@ -17,12 +17,15 @@ export interface StoredState {
   /** Keys that are marked as damaged. */
   readonly damaged: number;
 
+  /** Up to which counter the index of heads is complete: see _head_buffer.ts. */
+  readonly indexedCounter: number;
+
   /** The root of the digest: what the rows of leaf sums must come to. */
   readonly rootHigh: number;
   readonly rootLow: number;
 }
 
-const FIELDS = 14;
+const FIELDS = 15;
 
 /** Encodes the state row. */
 export function encodeState(row: Uint8Array, state: StoredState): Buffer {
@@ -42,6 +45,7 @@ export function encodeState(row: Uint8Array, state: StoredState): Buffer {
     state.damaged,
     state.rootHigh,
     state.rootLow,
+    state.indexedCounter,
   ];
   const value = Buffer.allocUnsafe(CHECK_BYTES + 8 * FIELDS);
   numbers.forEach((number, i) => value.writeDoubleLE(number, CHECK_BYTES + 8 * i));
@@ -69,6 +73,7 @@ export function decodeState(row: Uint8Array, value: Buffer): StoredState | undef
     damaged: at(11),
     rootHigh: at(12),
     rootLow: at(13),
+    indexedCounter: at(14),
   };
 }
 

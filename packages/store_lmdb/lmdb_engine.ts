@@ -87,6 +87,10 @@ export class LmdbEngine implements Engine {
   #transaction: number;
   #committedCounter: number;
   #commits = 0;
+  #indexedCounter: number;
+
+  /** Whether the commit under way writes the heads. */
+  #indexes = false;
   #failure: StorageError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -97,7 +101,11 @@ export class LmdbEngine implements Engine {
     this.#isAsync = options.durability === "async";
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_PENDING_BYTES;
     this.#space = new FreeSpace(dataFolder.path, options.reserveBytes);
-    this.#reads = new MergedReader(file.reader, this.#overlay, file.state.damaged);
+    this.#reads = new MergedReader(file.reader, this.#overlay, {
+      marks: file.state.damaged,
+      suspects: file.suspects,
+    });
+    this.#indexedCounter = file.state.indexedCounter;
     this.#meta = file.meta;
     this.#state = { ...file.state.map };
     this.#epoch = file.state.epoch;
@@ -310,6 +318,14 @@ export class LmdbEngine implements Engine {
   }
 
   async #close(): Promise<void> {
+    const hasHeads = this.#parts.file.reader.buffer.size > 0 || this.#queue.groups.length > 0;
+    if (this.#failure === undefined && hasHeads) {
+      const group = this.#queue.open(); // so that the next opening reads no entries
+      group.isLast = true;
+      group.state ??= { ...this.#state };
+      group.epoch = this.#epoch;
+      group.marks = this.#reads.marks;
+    }
     const hangs = await this.#queue.close();
     const { environment } = this.#parts.file;
     if (!hangs) await environment.close();
@@ -326,6 +342,10 @@ export class LmdbEngine implements Engine {
     const ceiling = Math.max(group.ceiling, before);
     const transaction = this.#transaction + 1;
     this.#written = { epoch, ceiling };
+    const { buffer } = this.#parts.file.reader;
+    const map = group.state ?? this.#state;
+    this.#indexes = group.isLast || buffer.isFull(group.changes.size);
+    const indexedCounter = this.#indexes ? map.counter : this.#indexedCounter;
     return environment.commit((writer) => {
       if (transaction === 1) {
         const { row, value } = schemaRow();
@@ -334,11 +354,11 @@ export class LmdbEngine implements Engine {
       writeGroup(group, writer);
       sums.write(transaction, writer);
       const row = plainRow(TAG_STATE);
-      const map = group.state ?? this.#state;
+      if (this.#indexes) buffer.write(group, writer);
       const { rootHigh, rootLow } = sums;
       const damaged = group.marks;
-      const state = { map, ceiling, epoch, transaction, damaged, rootHigh, rootLow };
-      writer.put(row, encodeState(row, state));
+      const state = { map, ceiling, epoch, transaction, damaged, indexedCounter };
+      writer.put(row, encodeState(row, { ...state, rootHigh, rootLow }));
     });
   }
 
@@ -352,6 +372,11 @@ export class LmdbEngine implements Engine {
     this.#transaction += 1;
     this.#commits += 1;
     if (group.epoch === this.#epoch) this.#ceiling = Math.max(this.#ceiling, group.ceiling);
+    const { buffer } = this.#parts.file.reader;
+    if (this.#indexes) {
+      buffer.clear();
+      this.#indexedCounter = group.state?.counter ?? this.#indexedCounter;
+    } else buffer.addGroup(group);
     this.#overlay.drop(group.changes.values());
     this.#committedCounter = group.state?.counter ?? this.#committedCounter;
     this.#listener?.committed(this.#committedCounter);
