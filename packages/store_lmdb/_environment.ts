@@ -18,6 +18,7 @@ import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { numberOr } from "./_number_or.ts";
 import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
 import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
+import { writeText } from "./_write_text.ts";
 
 /** The key of a row: an entry's key, or the bytes of any row's key. */
 export type RowKey = string | Uint8Array;
@@ -98,7 +99,7 @@ class KeyEncoder {
       return start + key.length;
     }
     target[start] = TAG_ENTRY;
-    const end = start + 1 + target.write(key, start + 1);
+    const end = writeText(key, target, start + 1);
     if (this.isRead) this.checksum = keyChecksum(target, start, end);
     return end;
   };

@@ -1,4 +1,10 @@
-import { type LeafCorrection, StoredEntry, expiryIndexTime, reapIndexTime } from "@dnd/store";
+import {
+  type LeafCorrection,
+  MAX_KEY_BYTES,
+  StoredEntry,
+  expiryIndexTime,
+  reapIndexTime,
+} from "@dnd/store";
 import type { RowWriter } from "./_environment.ts";
 import type { Group, PendingChange } from "./_group.ts";
 import { recordBytes, writeRecord } from "./_record.ts";
@@ -11,11 +17,13 @@ import {
   TAG_META,
   TAG_REAP,
   headRow,
+  keyChecksum,
   numberRow,
   seal,
   sealedText,
   textRow,
 } from "./_rows.ts";
+import { writeText } from "./_write_text.ts";
 
 /** What a group changes in the leaf sums. */
 export function* leafDeltas(group: Group): Iterable<LeafCorrection> {
@@ -33,20 +41,16 @@ export function* leafDeltas(group: Group): Iterable<LeafCorrection> {
 
 /** Writes the rows of a group's changes and named values. */
 export function writeGroup(group: Group, writer: RowWriter): void {
-  let bytes = 0;
-  for (const { entry } of group.changes.values()) bytes += entry ? recordBytes(entry) : 0;
-  const arena = Buffer.allocUnsafeSlow(bytes); // one piece: lmdb asks for the address of each buffer
-  let at = 0;
   for (const { row, value } of group.repairs) {
     if (value === undefined) writer.remove(row);
     else writer.put(row, value);
   }
+  const arena = new Arena(group);
   for (const change of group.changes.values()) {
     const { key, entry, base } = change;
     if (base instanceof StoredEntry) removeIndexes(base, entry, writer);
     if (entry !== undefined) {
-      const record = arena.subarray(at, (at += recordBytes(entry)));
-      putEntry(entry, record, writer);
+      putEntry(entry, arena, writer);
     } else {
       writer.remove(key);
       if (base !== undefined) writer.remove(headRow(base.keyHash, key));
@@ -56,12 +60,37 @@ export function writeGroup(group: Group, writer: RowWriter): void {
   for (const [name, value] of group.meta) writeMeta(name, value, writer);
 }
 
-function putEntry(entry: StoredEntry, record: Buffer, writer: RowWriter): void {
+/** One piece of memory for the values of a commit: lmdb asks for the address of each that it is given. */
+class Arena {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(group: Group) {
+    let bytes = 0;
+    for (const { key, entry } of group.changes.values()) {
+      if (entry !== undefined) bytes += recordBytes(entry) + CHECK_BYTES + 3 * key.length;
+    }
+    this.#bytes = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  take(bytes: number): Buffer {
+    return this.#bytes.subarray(this.#at, (this.#at += bytes));
+  }
+}
+
+const scratch = Buffer.alloc(1 + 3 * MAX_KEY_BYTES);
+
+function putEntry(entry: StoredEntry, arena: Arena, writer: RowWriter): void {
   const { key } = entry;
-  const row = textRow(TAG_ENTRY, key);
-  writeRecord(entry, row, record);
-  writer.put(row, record);
-  putSealed(numberRow(TAG_COUNTER, entry.counter), key, writer);
+  scratch[0] = TAG_ENTRY;
+  const keyEnd = writeText(key, scratch, 1);
+  const record = arena.take(recordBytes(entry));
+  writeRecord(entry, keyChecksum(scratch, 0, keyEnd), record);
+  writer.put(key, record);
+  const counter = arena.take(CHECK_BYTES + keyEnd - 1);
+  scratch.copy(counter, CHECK_BYTES, 1, keyEnd);
+  const row = numberRow(TAG_COUNTER, entry.counter);
+  writer.put(row, seal(row, counter));
   const expiry = expiryIndexTime(entry);
   if (expiry !== undefined) putSealed(numberRow(TAG_EXPIRY, expiry, key), "", writer);
   const reap = reapIndexTime(entry);

@@ -18,7 +18,7 @@ import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store";
 import type { Head } from "@dnd/store";
 import { crc32 } from "node:zlib";
 import { checksum } from "./_checksum.ts";
-import { CHECK_BYTES, keyChecksum, seal } from "./_rows.ts";
+import { CHECK_BYTES, seal } from "./_rows.ts";
 
 export const LAYOUT = 1;
 export const FIXED_BYTES = 64;
@@ -53,8 +53,13 @@ function nodeBytes(node: string): number {
   return HEX_ID.test(node) ? 16 : node.length;
 }
 
-/** Writes the record of an entry, whose row has the key `row`; `target` is as long as the record. */
-export function writeRecord(entry: StoredEntry, row: Uint8Array, target: Buffer): void {
+/**
+ * Writes the record of an entry.
+ *
+ * @param keyState the checksum of the row's key
+ * @param target as long as the record
+ */
+export function writeRecord(entry: StoredEntry, keyState: number, target: Buffer): void {
   const { version, contentType = "", extra = NO_BYTES, value } = entry;
   const isHex = HEX_ID.test(version.node);
   const nodeLength = isHex ? 16 : version.node.length;
@@ -86,7 +91,7 @@ export function writeRecord(entry: StoredEntry, row: Uint8Array, target: Buffer)
   target.set(extra, extraStart);
   target.set(value, extraStart + extra.length);
   target.writeUInt32LE(isLong ? crc32(target.subarray(extraStart)) : 0, 52);
-  const state = keyChecksum(row, 0, row.length) ^ target.readInt32LE(0);
+  const state = keyState ^ target.readInt32LE(0);
   target.writeInt32LE(checksum(target, 8, extraStart, state), 4);
 }
 

@@ -15,6 +15,7 @@ import {
   TAG_EXPIRY,
   TAG_STATE,
   headRow,
+  keyChecksum,
   numberRow,
   plainRow,
   textRow,
@@ -132,7 +133,7 @@ describe("Scrub", () => {
         ...{ fingerprintHigh: 1, fingerprintLow: 2 },
       });
       const record = Buffer.alloc(recordBytes(wrong));
-      writeRecord(wrong, row, record);
+      writeRecord(wrong, keyChecksum(row, 0, row.length), record);
       writer.put(row, record);
       expect(environment.transaction).to.be.greaterThan(0);
     });
