@@ -502,6 +502,28 @@ describe("Swim: suspicion and death", () => {
   });
 });
 
+describe("Swim: refused connections and failing sockets", () => {
+  it("does not wait for an answer from where nobody listens (RULES 21)", () => {
+    const trace = new Trace();
+    trace.know("b", "c", "d");
+    trace.pass(1_000);
+    const target = trace.packets("ping")[0]?.to.id?.[0] ?? "";
+    trace.clear();
+    trace.perform(trace.swim.handleRefused(addressOf(target), trace.now));
+    expect(trace.packets("pingRequest")).to.have.length(2);
+    const probe = trace.streamProbe();
+    trace.perform(trace.swim.handleStreamProbe(probe.token, "refused", trace.now));
+    expect(trace.state(target)).to.equal("suspect");
+    expect(trace.swim.accusations()[0]?.evidence).to.include.members(["refused", "no-ack"]);
+  });
+
+  it("takes a failing socket of its own for bad health", () => {
+    const trace = new Trace();
+    trace.perform(trace.swim.handleTransportError(0));
+    expect(trace.swim.localHealth).to.equal(1);
+  });
+});
+
 describe("Swim: the ended", () => {
   it("calls the dead, with the probability of dead/alive each second (RULES 20)", () => {
     const trace = new Trace({ remembered: [member("x", { state: "dead" })] });
