@@ -21,6 +21,15 @@ interface Node {
   readonly index: number;
 }
 
+/** A node whose list is awaited. */
+interface Listed {
+  readonly items: Map<string, LeafItem>;
+  readonly missing: Uint8Array[];
+
+  /** Bytes of fingerprints that were sent, and so can be missing there. */
+  missingBytes: number;
+}
+
 /** The level of the leaves, and the deepest that an index of 32 bits reaches. */
 const LEAF_LEVEL = 3;
 const DEEPEST = 6;
@@ -29,6 +38,9 @@ const DEEPEST = 6;
 const MAX_ASKS = 4;
 const MAX_LISTS = 64;
 const MAX_WANTS = 8;
+
+/** Items of unfinished lists: a peer that never ends one is cut off. */
+const MAX_LISTED_ITEMS = 500_000;
 
 const INDEXES_PER_ASK = 64;
 const LEAVES_PER_WANT = 128;
@@ -56,7 +68,8 @@ export class ExchangeWalk {
   readonly #asked = new Set<string>();
   #askReplies = 0;
   readonly #lists: Node[] = [];
-  readonly #listed = new Map<string, { items: Map<string, LeafItem>; missing: Uint8Array[] }>();
+  readonly #listed = new Map<string, Listed>();
+  #listedItems = 0;
   readonly #leaves: number[] = [];
   readonly #keys: string[] = [];
   readonly #wanted = new Map<number, number>();
@@ -176,7 +189,11 @@ export class ExchangeWalk {
     // What does not fit is taken for missing and offered by the peer: dearer, not wrong.
     const most = Math.floor(this.#host.options.frameBytes / 8);
     const fingerprints = packFingerprints(heads.slice(0, most));
-    this.#listed.set(`${node.level}/${node.index}`, { items: new Map(), missing: [] });
+    this.#listed.set(`${node.level}/${node.index}`, {
+      items: new Map(),
+      missing: [],
+      missingBytes: fingerprints.length,
+    });
     return control({ type: "leafSums", ...node, fingerprints }, fingerprints.length);
   }
 
@@ -184,11 +201,18 @@ export class ExchangeWalk {
     const name = `${list.level}/${list.index}`;
     const open = this.#listed.get(name);
     expectPeer(open !== undefined, "a list that was not asked for");
+    this.#listedItems -= open.items.size;
     for (const item of list.items) open.items.set(item.key, item);
+    this.#listedItems += open.items.size;
+    expectPeer(this.#listedItems <= MAX_LISTED_ITEMS, "a list without end");
     expectPeer(list.missing.length % 8 === 0, "fingerprints of a wrong length");
-    open.missing.push(list.missing);
+    open.missingBytes -= list.missing.length;
+    expectPeer(open.missingBytes >= 0, "more fingerprints than were sent");
+    if (list.missing.length > 0) open.missing.push(list.missing);
+    expectPeer(list.last || list.items.length > 0, "a part of a list with nothing in it");
     if (!list.last) return;
     this.#listed.delete(name);
+    this.#listedItems -= open.items.size;
     const missing = new Set<string>();
     for (const bytes of open.missing) for (const sum of unpackFingerprints(bytes)) missing.add(sum);
     this.#settle({ level: list.level, index: list.index }, open.items, missing);
