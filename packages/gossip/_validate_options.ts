@@ -93,7 +93,7 @@ export function checkOptions(options: GossipNodeOptions): CheckedOptions {
   };
 }
 
-/** @throws {TypeError} when a key is not 32 bytes @throws {RangeError} when there are more than 16 */
+/** @throws {TypeError} when a key is not 32 bytes @throws {RangeError} for more than 16, or one twice */
 export function checkKeys(keys: readonly Uint8Array[]): void {
   if (keys.length > 16) throw new RangeError(`Cannot take ${keys.length} keys: at most 16`);
   for (const key of keys) {
@@ -102,6 +102,8 @@ export function checkKeys(keys: readonly Uint8Array[]): void {
       throw new TypeError(`Cannot take a key of ${key.length} bytes: 32 are needed`);
     }
   }
+  const seen = new Set(keys.map((key) => Buffer.from(key).toString("latin1")));
+  if (seen.size < keys.length) throw new RangeError("Cannot take the same key twice");
 }
 
 /** Whether an IP literal is of this machine alone. */

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { networkInterfaces } from "node:os";
 import { isIP } from "node:net";
-import { advertisedAddress, checkOptions, isLoopback } from "./_validate_options.ts";
+import { advertisedAddress, checkKeys, checkOptions, isLoopback } from "./_validate_options.ts";
 
 describe("checkOptions()", () => {
   it("fills in a node on a free loopback port", () => {
@@ -24,6 +24,16 @@ describe("checkOptions()", () => {
   it("never shows a key", () => {
     const key = new Uint8Array(31).fill(65);
     expect(() => checkOptions({ keys: [key] })).to.throw(TypeError, /^(?!.*(65|AAA)).*31 bytes/);
+  });
+});
+
+describe("checkKeys()", () => {
+  it("refuses a key twice, and too many", () => {
+    const key = new Uint8Array(32).fill(1);
+    expect(() => checkKeys([key, key.slice()])).to.throw(RangeError, "twice");
+    const many = Array.from({ length: 17 }, (_, n) => new Uint8Array(32).fill(n));
+    expect(() => checkKeys(many)).to.throw(RangeError, "at most 16");
+    expect(() => checkKeys(many.slice(1))).to.not.throw();
   });
 });
 
