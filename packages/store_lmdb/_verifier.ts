@@ -25,6 +25,7 @@ import {
   plainRow,
   sealedText,
 } from "./_rows.ts";
+import type { VerifyPosition } from "./verify_result.ts";
 
 /** A row to put, or to remove if it has no value. */
 export interface Repair {
@@ -35,7 +36,7 @@ export interface Repair {
 /** What a slice of rows came to. */
 export interface Verified {
   /** Where the next slice begins; `undefined` if this was the last. */
-  readonly next: Buffer | undefined;
+  readonly next: VerifyPosition | undefined;
   readonly checked: number;
   readonly repairs: Repair[];
 
@@ -44,13 +45,7 @@ export interface Verified {
 }
 
 /** The tags in the order in which a scrub walks them. */
-export const VERIFIED_TAGS: readonly number[] = [
-  TAG_ENTRY,
-  TAG_HEAD,
-  TAG_COUNTER,
-  TAG_EXPIRY,
-  TAG_REAP,
-];
+const VERIFIED_TAGS: readonly number[] = [TAG_ENTRY, TAG_HEAD, TAG_COUNTER, TAG_EXPIRY, TAG_REAP];
 
 /** What a verifier needs. */
 export interface VerifierOptions {
@@ -69,19 +64,29 @@ export class Verifier {
     this.#options = options;
   }
 
-  /** Verifies at most `limit` rows of a tag, from a row on. */
-  verify(tag: number, options: { from?: Buffer | undefined; limit: number }): Verified {
-    const { from = plainRow(tag), limit } = options;
+  /** Verifies at most `limit` rows, from where a slice before this one ended. */
+  verifySlice(position: VerifyPosition | undefined, limit: number): Verified {
+    const { step, row: from } = position ?? { step: 0, row: undefined };
+    const tag = VERIFIED_TAGS[step];
+    if (tag === undefined) return { next: undefined, checked: 0, repairs: [], damaged: [] };
     const rows: Row[] = [];
-    let next: Buffer | undefined;
-    for (const row of this.#options.environment.range({ from, to: plainRow(tag + 1) })) {
+    let after: Buffer | undefined;
+    const range = { from: from ?? plainRow(tag), to: plainRow(tag + 1) };
+    for (const row of this.#options.environment.range(range)) {
       if (rows.length === limit) {
-        next = row.key;
+        after = row.key;
         break;
       }
       rows.push(row);
     }
-    const result: Verified = { next, checked: rows.length, repairs: [], damaged: [] };
+    const nextStep = after === undefined ? step + 1 : step;
+    const isLast = nextStep === VERIFIED_TAGS.length;
+    const result: Verified = {
+      next: isLast ? undefined : { step: nextStep, row: after },
+      checked: rows.length,
+      repairs: [],
+      damaged: [],
+    };
     for (const row of rows) this.#verifyRow(tag, row, result);
     return result;
   }

@@ -151,7 +151,7 @@ function compare({ memory, disk, now }: Pair): void {
   same((map) => map.entries({ prefix: "a", now }));
   same((map) => map.entries({ after: "a", limit: 2, now }));
   same((map) => map.entries({ from: "a/1", before: "b", now }));
-  same((map) => map.statistics());
+  same((map) => ({ ...map.statistics(), clock: 0 })); // after a restart it begins at the ceiling
   same((map) => map.nextExpiry);
   same((map) => map.engine.firstDue("reap"));
   same((map) => byKey(map.engine.due("expiry", now + 1_000, 100)));

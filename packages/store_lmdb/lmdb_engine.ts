@@ -16,38 +16,21 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { CeilingFile } from "./_ceiling_file.ts";
 import { CommitQueue } from "./_commit_queue.ts";
-import { type DataFile, schemaRow, settleCopy } from "./_data_file.ts";
+import { Committer } from "./_committer.ts";
+import { type DataFile, settleCopy } from "./_data_file.ts";
 import { syncFile, syncFolder } from "./_durable_files.ts";
 import { CommitError } from "./_environment.ts";
 import { FreeSpace } from "./_free_space.ts";
 import type { Group } from "./_group.ts";
-import { leafDeltas, writeGroup } from "./_group_writer.ts";
+import { leafDeltas } from "./_group_writer.ts";
 import { LeafSums } from "./_leaf_sums.ts";
 import { MergedReader } from "./_merged_reader.ts";
 import { Overlay } from "./_overlay.ts";
-import { TAG_STATE, plainRow } from "./_rows.ts";
-import { encodeState } from "./_state_row.ts";
-import { VERIFIED_TAGS, Verifier } from "./_verifier.ts";
+import { Verifier } from "./_verifier.ts";
+import type { VerifyPosition, VerifyResult } from "./verify_result.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
-
-/** Where a slice of {@linkcode LmdbEngine.verify} ended. */
-export interface VerifyPosition {
-  readonly step: number;
-  readonly row: Buffer | undefined;
-}
-
-/** What {@linkcode LmdbEngine.verify} found. */
-export interface VerifyResult {
-  /** Where the next slice begins; `undefined` after the last. */
-  readonly next: VerifyPosition | undefined;
-  readonly checked: number;
-  readonly repaired: number;
-
-  /** Keys whose records cannot be read: reading one of them marks it. */
-  readonly damaged: readonly string[];
-}
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
@@ -81,16 +64,7 @@ export class LmdbEngine implements Engine {
 
   #listener: EngineListener | undefined;
   #state: MapState;
-  #ceiling: number;
-  #epoch: number;
-  #written: { readonly epoch: number; readonly ceiling: number };
-  #transaction: number;
-  #committedCounter: number;
-  #commits = 0;
-  #indexedCounter: number;
-
-  /** Whether the commit under way writes the heads. */
-  #indexes = false;
+  readonly #committer: Committer;
   #failure: StorageError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -105,17 +79,12 @@ export class LmdbEngine implements Engine {
       marks: file.state.damaged,
       suspects: file.suspects,
     });
-    this.#indexedCounter = file.state.indexedCounter;
     this.#meta = file.meta;
     this.#state = { ...file.state.map };
-    this.#epoch = file.state.epoch;
-    this.#ceiling = Math.max(file.state.ceiling, ceiling.ceiling(this.#epoch));
-    this.#written = { epoch: this.#epoch, ceiling: this.#ceiling };
-    this.#transaction = file.environment.transaction;
-    this.#committedCounter = this.#state.counter;
+    this.#committer = new Committer(file, ceiling);
     this.#queue = new CommitQueue({
       deadlineMs: options.commitDeadlineMs ?? DEFAULT_DEADLINE_MS,
-      commit: (group) => this.#commit(group),
+      commit: (group) => this.#committer.commit(group),
       committed: (group) => this.#committed(group),
       failed: (error) => this.#fail(error),
       isFull: (error) => this.#isFull(error),
@@ -128,11 +97,11 @@ export class LmdbEngine implements Engine {
   }
 
   get committedCounter(): number {
-    return this.#committedCounter;
+    return this.#committer.committedCounter;
   }
 
   get ceiling(): number {
-    return this.#ceiling;
+    return this.#committer.ceiling;
   }
 
   open(listener: EngineListener): EngineState {
@@ -144,7 +113,7 @@ export class LmdbEngine implements Engine {
       if (group.isSummed) continue;
       for (const delta of leafDeltas(group)) sums.xor(delta);
     }
-    return { state: { ...this.#state }, ceiling: this.#ceiling, leafSums: sums.sums };
+    return { state: { ...this.#state }, ceiling: this.ceiling, leafSums: sums.sums };
   }
 
   get(key: string): StoredEntry | undefined {
@@ -186,11 +155,8 @@ export class LmdbEngine implements Engine {
     }
     group.addRest(batch);
     group.marks = reads.marks;
-    if (batch.lowerCeiling === true) {
-      this.#epoch += 1;
-      this.#ceiling = batch.ceiling;
-    }
-    group.epoch = this.#epoch;
+    if (batch.lowerCeiling === true) this.#committer.lowerCeiling(batch.ceiling);
+    this.#committer.join(group, batch.state);
     for (const [name, bytes] of batch.meta ?? []) {
       if (bytes === undefined) this.#meta.delete(name);
       else this.#meta.set(name, new Uint8Array(bytes));
@@ -205,9 +171,8 @@ export class LmdbEngine implements Engine {
 
   raiseCeiling(stamp: number): void {
     this.#check();
-    if (stamp <= this.#ceiling) return;
     try {
-      this.#parts.ceiling.raise(stamp, this.#epoch);
+      this.#committer.raiseCeiling(stamp);
     } catch (error) {
       const failure = new StorageError("storage-failed", `Cannot lift the clock's ceiling`, {
         cause: error,
@@ -215,7 +180,6 @@ export class LmdbEngine implements Engine {
       this.#fail(failure);
       throw failure;
     }
-    this.#ceiling = stamp;
   }
 
   scan(options: ScanOptions): StoredEntry[] {
@@ -261,7 +225,7 @@ export class LmdbEngine implements Engine {
       damaged: this.#reads.marks,
       damagedRows: reader.damagedRows,
       mendedSums: hasMendedSums ? 1 : 0,
-      commits: this.#commits,
+      commits: this.#committer.commits,
     };
   }
 
@@ -289,28 +253,21 @@ export class LmdbEngine implements Engine {
    * @param limit how many rows
    */
   verify(from: VerifyPosition | undefined, limit: number): VerifyResult {
-    const position = from ?? { step: 0, row: undefined };
-    const tag = VERIFIED_TAGS[position.step];
-    if (tag === undefined) return { next: undefined, checked: 0, repaired: 0, damaged: [] };
     const { environment, reader } = this.#parts.file;
     const isWaiting = (key: string): boolean => this.#overlay.get(key) !== undefined;
     const verifier = new Verifier({ environment, reader, isWaiting });
-    const { next, checked, repairs, damaged } = this.#read(() =>
-      verifier.verify(tag, { from: position.row, limit }),
-    );
+    const { next, checked, repairs, damaged } = this.#read(() => verifier.verifySlice(from, limit));
     if (repairs.length > 0) {
       const group = this.#queue.open();
       group.repairs.push(...repairs);
-      group.state ??= { ...this.#state };
-      group.epoch = this.#epoch;
+      this.#committer.join(group, this.#state);
       group.marks = this.#reads.marks;
     }
     for (const { key, head } of damaged) {
       if (head !== undefined && !this.#reads.isMarked(key)) this.#reads.suspects.set(key, head);
     }
-    const step = position.step + (next === undefined ? 1 : 0);
     return {
-      next: step < VERIFIED_TAGS.length ? { step, row: next } : undefined,
+      next,
       checked,
       repaired: repairs.length,
       damaged: damaged.map(({ key }) => key),
@@ -327,8 +284,7 @@ export class LmdbEngine implements Engine {
     if (this.#failure === undefined && hasHeads) {
       const group = this.#queue.open(); // so that the next opening reads no entries
       group.isLast = true;
-      group.state ??= { ...this.#state };
-      group.epoch = this.#epoch;
+      this.#committer.join(group, this.#state);
       group.marks = this.#reads.marks;
     }
     const hangs = await this.#queue.close();
@@ -338,53 +294,10 @@ export class LmdbEngine implements Engine {
     if (this.#ownsFolder) await this.folder.close();
   }
 
-  #commit(group: Group): Promise<void> {
-    const { environment, sums } = this.#parts.file;
-    if (!group.isSummed) for (const delta of leafDeltas(group)) sums.xor(delta);
-    group.isSummed = true; // also if the commit has to be tried again
-    const { epoch } = group;
-    const before = epoch === this.#epoch ? this.#ceiling : this.#committedCeiling(epoch);
-    const ceiling = Math.max(group.ceiling, before);
-    const transaction = this.#transaction + 1;
-    this.#written = { epoch, ceiling };
-    const { buffer } = this.#parts.file.reader;
-    const map = group.state ?? this.#state;
-    this.#indexes = group.isLast || buffer.isFull(group.changes.size);
-    const indexedCounter = this.#indexes ? map.counter : this.#indexedCounter;
-    return environment.commit((writer) => {
-      if (transaction === 1) {
-        const { row, value } = schemaRow();
-        writer.put(row, value);
-      }
-      writeGroup(group, writer);
-      sums.write(transaction, writer);
-      const row = plainRow(TAG_STATE);
-      if (this.#indexes) buffer.write(group, writer);
-      const { rootHigh, rootLow } = sums;
-      const damaged = group.marks;
-      const state = { map, ceiling, epoch, transaction, damaged, indexedCounter };
-      writer.put(row, encodeState(row, { ...state, rootHigh, rootLow }));
-    });
-  }
-
-  /** What the last commit said of the ceiling, if it was in this epoch. */
-  #committedCeiling(epoch: number): number {
-    return this.#written.epoch === epoch ? this.#written.ceiling : 0;
-  }
-
   #committed(group: Group): void {
-    this.#parts.file.sums.committed();
-    this.#transaction += 1;
-    this.#commits += 1;
-    if (group.epoch === this.#epoch) this.#ceiling = Math.max(this.#ceiling, group.ceiling);
-    const { buffer } = this.#parts.file.reader;
-    if (this.#indexes) {
-      buffer.clear();
-      this.#indexedCounter = group.state?.counter ?? this.#indexedCounter;
-    } else buffer.addGroup(group);
+    this.#committer.committed(group);
     this.#overlay.drop(group.changes.values());
-    this.#committedCounter = group.state?.counter ?? this.#committedCounter;
-    this.#listener?.committed(this.#committedCounter);
+    this.#listener?.committed(this.#committer.committedCounter);
   }
 
   #isFull(error: unknown): boolean {

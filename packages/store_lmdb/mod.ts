@@ -20,3 +20,4 @@ export * from "./lmdb_engine_options.ts";
 export * from "./open_engine.ts";
 export * from "./open_map.ts";
 export * from "./scrub.ts";
+export * from "./verify_result.ts";

@@ -1,5 +1,6 @@
 import { DamagedError, LEAF_COUNT, LEAF_LEVEL, type VersionedMap } from "@dnd/store";
-import type { LmdbEngine, VerifyPosition } from "./lmdb_engine.ts";
+import type { LmdbEngine } from "./lmdb_engine.ts";
+import type { VerifyPosition } from "./verify_result.ts";
 
 /** What a scrub has found since it was made. */
 export interface ScrubProgress {
