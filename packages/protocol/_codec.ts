@@ -107,6 +107,8 @@ function readValue(reader: WireReader, field: FieldPlan): unknown {
       return reader.string(length);
     case "nodeId":
       return reader.nodeId();
+    case "versionNode":
+      return reader.versionNode(field.fullName, length);
     case "bootId":
       return reader.hex(length);
     case "padding":
@@ -273,6 +275,8 @@ function writeValue(writer: WireWriter, field: FieldPlan, value: unknown): void 
   switch (field.kind) {
     case "string":
       return writer.text(field.fullName, value as string, field.min, field.max);
+    case "versionNode":
+      return writer.versionNode(field.fullName, value as string);
     case "nodeId":
     case "bootId":
       return writer.id(field.fullName, value as string, field.max);

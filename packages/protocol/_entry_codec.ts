@@ -10,6 +10,7 @@ import {
   NODE_ID_BYTES,
 } from "./limits.ts";
 import type { WireEntry } from "./messages.ts";
+import { MAX_VERSION_NODE_BYTES } from "./version_node.ts";
 
 /** An entry while it is being filled. */
 interface EntryFields {
@@ -71,8 +72,10 @@ export function readEntry(reader: WireReader): WireEntry | undefined {
         time = reader.uint64();
         break;
       case 0x22:
-        reader.limitedLength("Entry.node", NODE_ID_BYTES, NODE_ID_BYTES);
-        node = reader.nodeId();
+        node = reader.versionNode(
+          "Entry.node",
+          reader.limitedLength("Entry.node", NODE_ID_BYTES, MAX_VERSION_NODE_BYTES),
+        );
         break;
       case 0x28:
         deleted = reader.bool();
@@ -128,7 +131,7 @@ export function writeEntry(writer: WireWriter, entry: WireEntry): void {
     writer.safeUint64("Entry.time", time);
   }
   writer.uint32(0x22);
-  writer.id("Entry.node", node, NODE_ID_BYTES);
+  writer.versionNode("Entry.node", node);
   if (entry.deleted === true) writer.uint32(0x28).bool(true);
   const { expiresAt, contentType, extra } = entry;
   if (expiresAt !== undefined && expiresAt !== 0) {

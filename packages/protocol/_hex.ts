@@ -63,3 +63,10 @@ export function idBytes(what: string, text: string, length: number): Uint8Array 
   keptBytes[place] = bytes;
   return bytes;
 }
+
+/** Whether a text is an id of a node: 32 lower-case hex digits. */
+export function isNodeId(text: string): boolean {
+  if (text.length !== 32) return false;
+  for (let i = 0; i < 32; i++) if (digit(text.charCodeAt(i)) < 0) return false;
+  return true;
+}

@@ -1,7 +1,8 @@
 import { readShortUtf8, SHORT_STRING } from "./_utf8.ts";
 import { toHex } from "./_hex.ts";
 import { DecodeError } from "./decode_error.ts";
-import { HASH_BYTES, MEMORY_FACTOR } from "./limits.ts";
+import { HASH_BYTES, MEMORY_FACTOR, NODE_ID_BYTES } from "./limits.ts";
+import { readVersionNodeText } from "./version_node.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -262,6 +263,13 @@ export class WireReader {
     for (let i = 0; i < 16; i++) idBytes[place * 16 + i] = bytes[start + i] ?? 0;
     idText[place] = text;
     return text;
+  }
+
+  /** The node of a version: 16 bytes, or an id of another kind as text (`version_node.ts`). */
+  versionNode(name: string, length: number): string {
+    if (length === NODE_ID_BYTES) return this.nodeId();
+    const text = readVersionNodeText(this.bytes(length));
+    return text ?? this.#fail(`${name} of ${length} bytes that is no id`);
   }
 
   /** How many varints a packed list of this many bytes has. */

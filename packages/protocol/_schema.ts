@@ -10,6 +10,7 @@ import {
   MAX_NAME_BYTES,
   NODE_ID_BYTES,
 } from "./limits.ts";
+import { MAX_VERSION_NODE_BYTES } from "./version_node.ts";
 
 /** What a field is in memory, beyond its type in `dnd.proto`. */
 export type FieldKind =
@@ -20,6 +21,7 @@ export type FieldKind =
   | "string"
   | "bytes"
   | "nodeId"
+  | "versionNode"
   | "bootId"
   | "state"
   | "padding"
@@ -84,6 +86,7 @@ const WIRE_TYPES: Readonly<Record<FieldKind, 0 | 2 | 5>> = {
   string: 2,
   bytes: 2,
   nodeId: 2,
+  versionNode: 2,
   bootId: 2,
   state: 0,
   padding: 2,
@@ -91,6 +94,11 @@ const WIRE_TYPES: Readonly<Record<FieldKind, 0 | 2 | 5>> = {
 };
 
 const nodeId: Rule = { kind: "nodeId", min: NODE_ID_BYTES, max: NODE_ID_BYTES };
+const versionNode: Rule = {
+  kind: "versionNode",
+  min: NODE_ID_BYTES,
+  max: MAX_VERSION_NODE_BYTES,
+};
 const ownId: Rule = { ...nodeId, required: true };
 const bootId: Rule = { kind: "bootId", min: BOOT_ID_BYTES, max: BOOT_ID_BYTES };
 const hash: Rule = { min: HASH_BYTES, max: HASH_BYTES, required: true };
@@ -106,7 +114,7 @@ const items: Rule = { maxItems: 65_536 }; // bounded by the bytes of the frame l
  */
 const RULES: Readonly<Record<string, Rule>> = {
   "Entry.key": key,
-  "Entry.node": ownId,
+  "Entry.node": { ...versionNode, required: true },
   "Entry.contentType": { max: MAX_CONTENT_TYPE_BYTES },
   "Entry.value": { max: MAX_FRAME_BYTES },
   "Entry.contentHash": hash,
@@ -149,7 +157,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "LeafSums.fingerprints": sums,
   "LeafWant.leaves": { maxItems: 32_768 },
   "LeafItem.key": key,
-  "LeafItem.node": ownId,
+  "LeafItem.node": { ...versionNode, required: true },
   "LeafItem.contentHash": hash,
   "LeafList.items": items,
   "LeafList.missing": sums,
@@ -157,7 +165,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "Sent.gone": { ...key, maxItems: 65_536 },
   "ExchangeDone.code": name,
   "Confirm.code": name,
-  "Confirm.node": nodeId,
+  "Confirm.node": versionNode,
   "Push.entries": items,
   "ExplainRequest.key": key,
 };

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { type FieldPlan, lookupType, PLANS } from "./_schema.ts";
 import { fromHex } from "./_hex.ts";
+import { encodeVersionNode } from "./version_node.ts";
 import type { MessageName, Messages, WireEntry } from "./messages.ts";
 
 export const ID_A = "000102030405060708090a0b0c0d0e0f";
@@ -167,6 +168,8 @@ type Fields = Record<string, unknown>;
 
 function valueForProtobufjs(field: FieldPlan, value: unknown): unknown {
   switch (field.kind) {
+    case "versionNode":
+      return value === "" ? new Uint8Array(0) : encodeVersionNode("An id", value as string);
     case "nodeId":
     case "bootId":
       return fromHex("An id", value as string, (value as string).length / 2);
@@ -190,7 +193,7 @@ export function forProtobufjs(type: string, message: Fields): Fields {
     return Object.assign(result, {
       key: entry.key,
       time: entry.version.time,
-      node: fromHex("An id", entry.version.node, 16),
+      node: encodeVersionNode("An id", entry.version.node),
       deleted: entry.deleted ?? false,
       expiresAt: entry.expiresAt ?? 0,
       contentType: entry.contentType ?? "",
@@ -227,6 +230,12 @@ const bytes = (min: number, max: number): fc.Arbitrary<Uint8Array> =>
 const hex = (length: number): fc.Arbitrary<string> =>
   bytes(length, length).map((value) => Buffer.from(value).toString("hex"));
 
+/** The node of a version: mostly that of a dnd node. */
+const versionNode: fc.Arbitrary<string> = fc.oneof(
+  { arbitrary: hex(16), weight: 4 },
+  { arbitrary: fc.stringMatching(/^[a-z0-9]{1,32}$/), weight: 1 },
+);
+
 const text = (min: number, max: number): fc.Arbitrary<string> =>
   fc
     .string({ unit: "binary", minLength: min, maxLength: Math.min(max, 60) })
@@ -259,7 +268,7 @@ export const wireEntry: fc.Arbitrary<WireEntry> = fc
   .record({
     key: text(1, 1024),
     time: fc.maxSafeNat(),
-    node: hex(16),
+    node: versionNode,
     hash: bytes(8, 8),
     value: fc.oneof(bytes(0, 20), bytes(0, 400)),
     contentType: fc.option(text(1, 255), { nil: undefined }),
@@ -295,6 +304,8 @@ function valueOf(field: FieldPlan): fc.Arbitrary<unknown> {
       return fc.nat(200);
     case "string":
       return text(field.min, field.max);
+    case "versionNode":
+      return optional ? fc.option(versionNode, { nil: "" }) : versionNode;
     case "nodeId":
     case "bootId":
       return optional ? fc.option(hex(field.max), { nil: "" }) : hex(field.max);

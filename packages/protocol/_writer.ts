@@ -1,5 +1,6 @@
 import protobuf from "protobufjs/light.js";
 import { idBytes } from "./_hex.ts";
+import { encodeVersionNode } from "./version_node.ts";
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -49,6 +50,11 @@ export class WireWriter extends protobuf.Writer {
   /** An id in hex as bytes, with their length before them. */
   id(name: string, value: string, length: number): void {
     this.bytes(idBytes(name, value, length));
+  }
+
+  /** The node of a version, with its length before it. */
+  versionNode(name: string, value: string): void {
+    this.bytes(encodeVersionNode(name, value));
   }
 
   /** Everything written, in a buffer of its own: it may be kept, or transferred to another thread. */

@@ -14,6 +14,7 @@ import { decode } from "./decode.ts";
 import { DecodeError, type DecodeErrorCode } from "./decode_error.ts";
 import { encode } from "./encode.ts";
 import type { Envelope, MessageName, Update } from "./messages.ts";
+import { versionNodeBytes } from "./version_node.ts";
 
 /** What a decoder says of bytes: a code, or `undefined` if it takes them. */
 function codeOf(bytes: Uint8Array | number[], type: MessageName): DecodeErrorCode | undefined {
@@ -135,6 +136,45 @@ describe("encode() and decode()", () => {
   });
 });
 
+describe("the node of a version", () => {
+  it("may be any id of a map, so that what was imported can be passed on", () => {
+    for (const node of ["a", "node7", "z".repeat(32), "f".repeat(31), ID_A]) {
+      const entry = { ...SAMPLES.Entry, version: { time: 5, node } };
+      const bytes = encode(entry, "Entry");
+      expect(decode(bytes, "Entry")).to.deep.equal(entry);
+      const plain = encode({ ...entry, version: { time: 5, node: ID_A } }, "Entry").length;
+      expect(bytes.length - plain).to.equal(versionNodeBytes(node) - 16);
+    }
+  });
+
+  it("has one form on the wire for each id", () => {
+    const with_ = (node: number[]): number[] => [
+      10,
+      1,
+      65,
+      26,
+      node.length,
+      ...node,
+      34,
+      8,
+      ...ramp(8),
+    ];
+    const zeros = new Array<number>(16).fill(0);
+    const letters = (text: string): number[] => [...new TextEncoder().encode(text)];
+    expect(decode(Uint8Array.from(with_([...zeros, 97])), "LeafItem").node).to.equal("a");
+    for (const node of [
+      zeros.slice(1),
+      [...ramp(16), 97],
+      [...zeros, 65],
+      [...zeros, 0],
+      [...zeros, ...letters("ab".repeat(16))],
+      [...zeros, ...letters("z".repeat(33))],
+    ]) {
+      expect(codeOf(with_(node), "LeafItem")).to.equal("malformed");
+    }
+  });
+});
+
 describe("fields of the future", () => {
   const future = (length: number): Uint8Array =>
     Uint8Array.from([
@@ -239,8 +279,8 @@ describe("encode() refuses", () => {
     ["an empty key", () => encode({ ...entry, key: "" }, "Entry"), RangeError],
     ["half of a surrogate pair", () => encode({ ...entry, key: "a\ud800" }, "Entry"), TypeError],
     [
-      "an id of the map alone",
-      () => encode({ ...entry, version: { time: 1, node: "a" } }, "Entry"),
+      "a node that is no id",
+      () => encode({ ...entry, version: { time: 1, node: "A-1" } }, "Entry"),
       TypeError,
     ],
     ["an id in capitals", () => encode({ ...envelope, senderId: ID_A.toUpperCase() }), TypeError],

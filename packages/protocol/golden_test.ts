@@ -77,6 +77,13 @@ function makeCases(): Golden[] {
       content: toJson({ ...SAMPLES.Entry, extra: future }),
       hex: toHex(encode({ ...SAMPLES.Entry, extra: future }, "Entry")),
     },
+    {
+      description: "Entry of a map of its own, node a",
+      kind: "message",
+      message: "Entry",
+      content: toJson({ ...SAMPLES.Entry, version: { time: 5, node: "a" } }),
+      hex: toHex(encode({ ...SAMPLES.Entry, version: { time: 5, node: "a" } }, "Entry")),
+    },
     packetCase("plain packet to a known process, counter 258, random 7", envelope, {
       destination: RECEIVER,
     }),

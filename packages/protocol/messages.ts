@@ -26,7 +26,10 @@ export interface WireEntry {
   /** The bytes of the value; empty for a tombstone, for a dropped value, and in a header. */
   readonly value: Uint8Array;
 
-  /** `time` is a stamp, `node` the 32 hex digits of the node that took the write. */
+  /**
+   * `time` is a stamp; `node` took the write: 32 hex digits, or `[a-z0-9]{1,32}` for what was imported
+   * from a map of its own.
+   */
   readonly version: { readonly time: number; readonly node: string };
 
   /** 1 to 255 bytes of UTF-8. */

@@ -21,3 +21,4 @@ export * from "./crc32.ts";
 export * from "./packet_header.ts";
 export * from "./packet.ts";
 export * from "./frame.ts";
+export * from "./version_node.ts";

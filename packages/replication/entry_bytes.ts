@@ -1,3 +1,4 @@
+import { versionNodeBytes } from "@dnd/protocol";
 import type { Entry } from "@dnd/store";
 
 /**
@@ -16,10 +17,10 @@ export function utf8Bytes(text: string): number {
 
 /**
  * The bytes that an entry takes inside an encoded `Update`, at most: tag and length, key, time (up to
- * 8 bytes), node (16), hash (8), and what else it has.
+ * 8 bytes), node, hash (8), and what else it has.
  */
 export function entryBytes(entry: Entry): number {
-  let bytes = 2 + utf8Bytes(entry.key) + 9 + 18 + 10;
+  let bytes = 2 + utf8Bytes(entry.key) + 9 + 2 + versionNodeBytes(entry.version.node) + 10;
   if (entry.key.length > 127) bytes += 1;
   if (entry.deleted === true) bytes += 2;
   if (entry.expiresAt !== undefined) bytes += 9;

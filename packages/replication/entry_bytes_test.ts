@@ -15,13 +15,18 @@ describe("entryBytes()", () => {
         fc.uint8Array({ maxLength: 3000 }),
         fc.option(fc.constantFrom("text/plain", "application/json"), { nil: undefined }),
         fc.boolean(),
-        (key, value, contentType, ttl) => {
+        fc.constantFrom("a", "node7", "z".repeat(32), undefined),
+        (key, value, contentType, ttl, node) => {
           fc.pre(utf8Bytes(key) <= 1024);
-          const entry = map.put(key, value, {
+          const own = map.put(key, value, {
             now: START_MS,
             ...(contentType === undefined ? {} : { contentType }),
             ...(ttl ? { ttlMs: 60_000 } : {}),
           });
+          // Imported from a map of its own, with its version.
+          const { time } = own.version;
+          const entry =
+            node === undefined ? own : { ...own, hash: own.hash, version: { time, node } };
           const empty = encode({ counter: 0, entries: [] }, "Update").length;
           const actual = encode({ counter: 0, entries: [entry] }, "Update").length - empty;
           expect(entryBytes(entry)).to.be.within(actual, actual + 16);
