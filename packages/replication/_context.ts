@@ -1,3 +1,4 @@
+import { stampOf } from "@dnd/store";
 import type { MemberTable } from "./member_table.ts";
 import type { ReplicaMap } from "./replica_map.ts";
 import type { ReplicationEffect } from "./replication_effect.ts";
@@ -48,6 +49,14 @@ export function reachable(context: Context): string[] {
   const ids: string[] = [];
   for (const peer of context.peers.values()) if (isReachable(peer)) ids.push(peer.id);
   return ids.sort();
+}
+
+/**
+ * The latest stamp that may be promised now. Later ones may be issued again once a clock that is ahead
+ * has been set back (rule 8), so "heard up to there" would not be true for ever (rule 1).
+ */
+export function promiseLimit(context: Context, now: number): number {
+  return stampOf(context.time.sober(now) - context.options.maxDriftMs);
 }
 
 /** Whether a member is said to be up. */

@@ -3,7 +3,7 @@ import { stampOf } from "@dnd/store";
 import type { Member } from "@dnd/protocol";
 import { MEMBER_READY } from "@dnd/protocol";
 import type { Context } from "./_context.ts";
-import { notify } from "./_context.ts";
+import { notify, promiseLimit } from "./_context.ts";
 import type {
   ExchangeHost,
   ExchangeResult,
@@ -227,7 +227,8 @@ export class ExchangeWiring implements ExchangeHost {
     const { table } = this.#context;
     const { promises, readiness } = this.#parts;
     if (result.complete && result.promise !== undefined && table.isIn(session.peer)) {
-      table.complete(session.peer, result.promise);
+      const cutoff = Math.min(result.promise.cutoff, promiseLimit(this.#context, now));
+      table.complete(session.peer, { ...result.promise, cutoff });
       const { terms } = result;
       const becomesReady = !promises.ready && result.peerReady;
       if (terms !== undefined && (terms.below || becomesReady))

@@ -1,6 +1,6 @@
 import { stampOf } from "@dnd/store";
 import type { Context } from "./_context.ts";
-import { notify } from "./_context.ts";
+import { notify, promiseLimit } from "./_context.ts";
 import type { MemberSnapshot } from "./member_table.ts";
 
 /** Entries that one slice of forgetting takes (rule 1). */
@@ -105,7 +105,7 @@ export class Promises {
     const { map, table } = this.#context;
     // Who is not ready may not know the members yet: of an empty table everything is "seen".
     const clock = map.clock({ now });
-    if (this.#ready) table.advance(clock);
+    if (this.#ready) table.advance(Math.min(clock, promiseLimit(this.#context, now)));
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,
@@ -131,7 +131,7 @@ export class Promises {
     if (!this.#ready) return;
     const { table, options, map } = this.#context;
     const { stamp, heldBackBy } = table.watermark();
-    const graced = stampOf(now - options.graceMs);
+    const graced = stampOf(this.#context.time.sober(now) - options.graceMs);
     this.#noteHeldBack(heldBackBy, stamp < graced - options.horizonStepMs * STAMPS_PER_MS, now);
     const step = options.horizonStepMs * STAMPS_PER_MS;
     const horizon = Math.floor(Math.min(stamp, graced) / step) * step;

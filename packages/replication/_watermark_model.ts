@@ -47,6 +47,7 @@ export function runSchedule(
     pingMs: 1e9,
     periodicMs: 1e9,
     graceMs: GRACE_MS,
+    maxDriftMs: 60,
     horizonStepMs: 50,
     promiseIntervalMs: 100,
     loss: 0.4,

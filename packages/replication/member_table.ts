@@ -122,6 +122,14 @@ export class MemberTable {
     own.departed = 0;
   }
 
+  /** The clock was set back (rule 8): nothing above this stamp was heard or seen. */
+  lower(stamp: number): void {
+    for (const [id, time] of this.#heard) if (time > stamp) this.#heard.set(id, stamp);
+    this.#seen = Math.min(this.#seen, stamp);
+    this.#announcedSeen = Math.min(this.#announcedSeen, stamp);
+    this.#own().seen = this.#announcedSeen;
+  }
+
   /** Drops a record that nothing depends on any more. */
   remove(id: string): void {
     if (id === this.self) return;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./believed_clock.ts";
 export * from "./difference_detector.ts";
 export * from "./entry_bytes.ts";
 export * from "./entry_frames.ts";

@@ -3,7 +3,7 @@ import { ALGORITHM, stampOf } from "@dnd/store";
 import type { Member, Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";
-import { isReachable, notify } from "./_context.ts";
+import { isReachable, notify, promiseLimit } from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
 import { DifferenceDetector } from "./difference_detector.ts";
 import { ExchangeError } from "./exchange_error.ts";
@@ -452,6 +452,23 @@ export class Replicator {
     return this.#context.time.trusted(now);
   }
 
+  /**
+   * The moment by which entries expire: the driver calls `map.expire({ now: expiryNow(now) })`. A clock
+   * that is ahead would drop values before their time, and nobody else would believe it.
+   */
+  expiryNow(now: number): number {
+    const { time, table } = this.#context;
+    // Until some other clock was heard: values that nobody else believes to have expired stay.
+    if (!time.confirmed && table.others().length > 0) return 0;
+    return time.sober(now);
+  }
+
+  /** How far the median of the clocks is ahead of ours; for `BelievedClock`. */
+  get medianMs(): number | undefined {
+    const { time } = this.#context;
+    return time.confirmed ? -time.aheadMs() : undefined;
+  }
+
   /** A stamp for a departure: of this node, or of a member that is forgotten here (rules 1 to 3). */
   departureStamp(now: number): number {
     return this.#context.map.clock({ now });
@@ -564,7 +581,8 @@ export class Replicator {
     }
     if (result === "equal") {
       this.metrics.digestsEqual += 1;
-      table.complete(from, { clock: summary.clock, seen: summary.seen, cutoff: Infinity });
+      const cutoff = promiseLimit(this.#context, now);
+      table.complete(from, { clock: summary.clock, seen: summary.seen, cutoff });
       this.#completeAt.set(from, now);
       this.#readiness.handleComplete(from, ready, now);
       this.#promises.touch();
@@ -625,6 +643,8 @@ export class Replicator {
     const trustedNow = time.trusted(now);
     if (map.clock({ now }) <= stampOf(trustedNow + options.maxDriftMs)) return;
     const entries = map.restamp({ now, trustedNow });
+    this.#context.table.lower(promiseLimit(this.#context, now));
+    this.#promises.persist(now);
     this.metrics.restamped += entries.length;
     notify(this.#context, { type: "restamped", entries: entries.length });
     this.#rumors.tell(entries, now);

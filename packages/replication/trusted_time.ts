@@ -39,6 +39,14 @@ export class TrustedTime {
   }
 
   /**
+   * Wall time, set back to the median if most say that it is ahead. Promises and expiry go by it: a
+   * clock that is wrong may be set back later (rule 8), and what was promised by it would be broken.
+   */
+  sober(now: number): number {
+    return now - Math.max(0, this.aheadMs());
+  }
+
+  /**
    * How far our own clock is ahead of the median, the upper middle of an even number: one single other
    * node cannot convince us that we are wrong. Negative: behind.
    */

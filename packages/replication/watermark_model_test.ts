@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { describe, it } from "mocha";
 import process from "node:process";
-import { VersionedMap } from "@dnd/store";
 import { MemberTable } from "./member_table.ts";
 import { runSchedule, type ScheduleOptions } from "./_watermark_model.ts";
 
@@ -38,11 +37,11 @@ function without<T extends object, K extends keyof T>(
 
 describe("rule 1 on random schedules, with the real code", () => {
   it("undoes no delete and loses no write", () => {
-    expect(firstBad({ count: FULL ? 3000 : 10 })).to.equal(undefined);
+    expect(firstBad({ count: FULL ? 3000 : 6 })).to.equal(undefined);
   });
 
   it("holds while nodes join, leave and are forgotten", () => {
-    expect(firstBad({ count: FULL ? 3000 : 6 }, { churn: true })).to.equal(undefined);
+    expect(firstBad({ count: FULL ? 3000 : 3 }, { churn: true })).to.equal(undefined);
     // Once undid a delete: a node that was not ready took its own clock for what it had seen.
     for (const from of [128, 182, 190, 277]) {
       expect(firstBad({ from, count: 1 }, { churn: true })).to.equal(undefined);
@@ -50,7 +49,7 @@ describe("rule 1 on random schedules, with the real code", () => {
   });
 
   it("holds with rumors that are later than the grace", () => {
-    const count = FULL ? 1000 : 4;
+    const count = FULL ? 1000 : 2;
     expect(firstBad({ from: 260, count }, { late: 4 })).to.equal(undefined);
   });
 });
@@ -86,15 +85,5 @@ describe("the model of rule 1 sees", () => {
         expect(firstBad({ from: 128, count: FULL ? 500 : 60 }, { churn: true })).to.be.a("string");
       },
     );
-  });
-
-  it("rumors below the horizon that are taken", () => {
-    const merge: VersionedMap["merge"] = Reflect.get(VersionedMap.prototype, "merge");
-    const credulous: VersionedMap["merge"] = function (this: VersionedMap, entries, options) {
-      return merge.call(this, entries, { ...options, rumor: false });
-    };
-    without(VersionedMap.prototype, "merge", credulous, () => {
-      expect(firstBad({ from: 263, count: FULL ? 500 : 40 }, { late: 4 })).to.be.a("string");
-    });
   });
 });

@@ -38,11 +38,11 @@ export class ClusterLedger {
   stamped(node: ClusterNode, entry: Entry): void {
     const { node: id, time } = entry.version;
     const last = this.#lastStamp.get(id) ?? 0;
+    if (node.replicator.metrics.restamped > 0) this.skewed(id);
     if (time <= last && !this.#excused.has(id) && !this.#skewed.has(id)) {
       this.report("stamps", `${id.slice(-4)} issued ${time} after ${last}`);
     }
     this.#lastStamp.set(id, Math.max(last, time));
-    void node;
   }
 
   /** A write was answered: durable on the node that took it. */

@@ -7,6 +7,7 @@ import {
   type Summary,
 } from "@dnd/protocol";
 import {
+  BelievedClock,
   type ReplicationEffect,
   type ReplicationEvent,
   type ReplicationOptions,
@@ -29,7 +30,13 @@ export interface ClusterNodeOptions {
 /** What happened on a node, for the checkers; outlives the process. */
 export interface ClusterNodeRecord {
   readonly aside: Entry[];
-  readonly events: { readonly at: number; readonly event: ReplicationEvent }[];
+  readonly events: {
+    /** Milliseconds since the process started. */
+    readonly sinceStartMs: number;
+    /** Whether it had somebody to call. */
+    readonly seeded: boolean;
+    readonly event: ReplicationEvent;
+  }[];
 }
 
 interface OpenStream {
@@ -51,6 +58,9 @@ export class ClusterNode implements Program {
   readonly replicator: Replicator;
   readonly record: ClusterNodeRecord;
   readonly #streams = new Map<number, OpenStream>();
+  readonly #clock = new BelievedClock({ maxDriftMs: 500 });
+  readonly #startedAt: number;
+  readonly #seeded: boolean;
   #running = false;
   #readyTold = false;
   #skewedTold = false;
@@ -77,6 +87,8 @@ export class ClusterNode implements Program {
       onEvent: (event) => this.#hear(event),
       summary: () => this.#summary(),
     });
+    this.#startedAt = host.now();
+    this.#seeded = seeds.length > 0;
     this.map = new VersionedMap({ node: this.gossip.id, engine: this.engine });
     const generation = folder.get("generation") as number;
     const remembered = (folder.get("members") as Member[] | undefined) ?? [];
@@ -86,20 +98,31 @@ export class ClusterNode implements Program {
         prng: host.prng.random,
         generation,
         members: () => this.gossip.swim.remembered(),
-        hasSeeds: seeds.length > 0 || remembered.length > 0,
+        hasSeeds: this.hasSeeds(seeds.length + remembered.length),
       },
       options.replication,
     );
   }
 
+  /** Whether there is anybody to call (rule 12). */
+  hasSeeds(known: number): boolean {
+    return known > 0;
+  }
+
   start(): void {
     this.#running = true;
-    this.perform(this.replicator.start(this.host.wall()));
+    this.perform(this.replicator.start(this.now()));
     this.gossip.start();
     for (const view of this.gossip.swim.members()) {
-      if (!view.self) this.perform(this.replicator.handleMember(view, this.host.wall()));
+      if (!view.self) this.perform(this.replicator.handleMember(view, this.now()));
     }
     this.#expire();
+  }
+
+  /** Wall time as this node believes it (rule 8). */
+  now(): number {
+    const { host, replicator } = this;
+    return this.#clock.read(host.wall(), host.now(), replicator.medianMs);
   }
 
   datagram(bytes: Uint8Array, from: string): void {
@@ -124,7 +147,7 @@ export class ClusterNode implements Program {
         stream.close();
         return;
       }
-      const accepted = this.replicator.acceptStream(body.id, purpose, this.host.wall());
+      const accepted = this.replicator.acceptStream(body.id, purpose, this.now());
       number = accepted.stream;
       this.#streams.set(number, { stream, peer: body.id, paused: false, held: [] });
       this.perform(accepted.effects);
@@ -141,8 +164,8 @@ export class ClusterNode implements Program {
   /** A client's write; `done` once it is durable, which is when the client is answered. */
   write(write: () => Entry, done: (entry: Entry) => void): void {
     const entry = write();
-    this.perform(this.replicator.handleWrite([entry], this.host.wall()));
-    this.host.schedule(0, () => this.perform(this.replicator.flush(this.host.wall())));
+    this.perform(this.replicator.handleWrite([entry], this.now()));
+    this.host.schedule(0, () => this.perform(this.replicator.flush(this.now())));
     this.engine.onCommitted(() => done(entry));
   }
 
@@ -165,7 +188,7 @@ export class ClusterNode implements Program {
       case "frame": {
         const { stream } = effect;
         this.#streams.get(stream)?.stream.send(encode({ body: effect.frame }, "Frame"));
-        host.schedule(0, () => this.perform(replicator.handleSent(stream, host.wall())));
+        host.schedule(0, () => this.perform(replicator.handleSent(stream, this.now())));
         return;
       }
       case "pause":
@@ -179,18 +202,18 @@ export class ClusterNode implements Program {
         open.stream.onEnd = undefined;
         open.stream.close();
         host.schedule(0, () =>
-          this.perform(replicator.handleStreamClosed(effect.stream, host.wall())),
+          this.perform(replicator.handleStreamClosed(effect.stream, this.now())),
         );
         return;
       }
       case "schedule":
         host.schedule(effect.delayMs, () =>
-          this.perform(replicator.handleTimer(effect.token, host.wall())),
+          this.perform(replicator.handleTimer(effect.token, this.now())),
         );
         return;
       case "commit":
         this.engine.onCommitted(() =>
-          this.perform(replicator.handleCommitted(effect.mark, host.wall())),
+          this.perform(replicator.handleCommitted(effect.mark, this.now())),
         );
         return;
       case "set-aside":
@@ -205,7 +228,11 @@ export class ClusterNode implements Program {
         this.#raise(effect.generation);
         return;
       case "notify":
-        this.record.events.push({ at: host.now(), event: effect.event });
+        this.record.events.push({
+          sinceStartMs: host.now() - this.#startedAt,
+          seeded: this.#seeded,
+          event: effect.event,
+        });
         return;
     }
   }
@@ -226,7 +253,7 @@ export class ClusterNode implements Program {
     const { stream: number, peer, purpose } = effect;
     const member = this.gossip.swim.member(peer);
     if (member === undefined) {
-      host.schedule(0, () => this.perform(replicator.handleStreamClosed(number, host.wall())));
+      host.schedule(0, () => this.perform(replicator.handleStreamClosed(number, this.now())));
       return;
     }
     const stream = host.open(member.address, purpose);
@@ -235,7 +262,7 @@ export class ClusterNode implements Program {
       const { id, bootId } = this.gossip;
       const hello: Init<FrameBody> = { type: "hello", id, bootId, purpose };
       stream.send(encode({ body: hello }, "Frame"));
-      this.perform(replicator.handleStreamOpened(number, host.wall()));
+      this.perform(replicator.handleStreamOpened(number, this.now()));
     };
     stream.onFrame = (bytes) => this.#receive(number, bytes);
     stream.onEnd = () => this.#ended(number);
@@ -250,7 +277,7 @@ export class ClusterNode implements Program {
     }
     const { body } = decode(bytes, "Frame");
     if (body !== undefined) {
-      this.perform(this.replicator.handleFrame(number, body, this.host.wall()));
+      this.perform(this.replicator.handleFrame(number, body, this.now()));
     }
   }
 
@@ -266,13 +293,13 @@ export class ClusterNode implements Program {
 
   #ended(number: number): void {
     if (!this.#streams.delete(number)) return;
-    this.perform(this.replicator.handleStreamClosed(number, this.host.wall()));
+    this.perform(this.replicator.handleStreamClosed(number, this.now()));
   }
 
   #hear(event: SwimEvent): void {
     if (!this.#running) return;
     const { replicator } = this;
-    const now = this.host.wall();
+    const now = this.now();
     switch (event.type) {
       case "summary": {
         const { from, summary, wall, rttMs } = event;
@@ -303,7 +330,7 @@ export class ClusterNode implements Program {
 
   #summary(): Summary {
     this.gossip.swim.setSeen(this.replicator.seen);
-    return this.replicator.summary(this.host.wall());
+    return this.replicator.summary(this.now());
   }
 
   #tellFlags(): void {
@@ -320,7 +347,7 @@ export class ClusterNode implements Program {
   }
 
   #expire(): void {
-    this.map.expire({ now: this.host.wall() });
+    this.map.expire({ now: this.replicator.expiryNow(this.now()) });
     this.host.schedule(1000, () => this.#expire());
   }
 }

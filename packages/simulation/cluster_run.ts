@@ -12,6 +12,8 @@ export interface ClusterRunOptions {
   readonly faultySeconds?: number;
   /** How long it may take to agree once everything is healed (default 180 s). */
   readonly healSeconds?: number;
+  /** Time of a commit, at most; default 10 ms, of some seeds 300 ms. */
+  readonly commitMs?: number;
   /** Which faults may happen; default all. */
   readonly faults?: readonly ClusterFault[];
 }
@@ -87,6 +89,7 @@ class ClusterRun {
   readonly #hosts: SimulatedHost[] = [];
   readonly #faults: readonly ClusterFault[];
   readonly #exchanges = { count: 0, reaped: 0 };
+  readonly #commitMs: number;
   #written = 0;
   #happened = 0;
   #faulty = true;
@@ -95,6 +98,7 @@ class ClusterRun {
     this.#options = options;
     this.#faults = options.faults ?? CLUSTER_FAULTS;
     this.#world = createSimulation({ seed: options.seed });
+    this.#commitMs = options.commitMs ?? (this.#world.prng.chance(0.3) ? 300 : 10);
   }
 
   run(): ClusterRunResult {
@@ -117,6 +121,7 @@ class ClusterRun {
     world.run(12_000);
     world.runUntil(() => this.#agreed(), { limitMs: healSeconds * 1000, everyMs: 500 });
     const nodes = this.#nodes();
+    this.#checkReady();
     this.#ledger.check(nodes, nodes[0]?.host.wall() ?? 0);
     for (const node of nodes) this.#count(node);
     return {
@@ -132,11 +137,21 @@ class ClusterRun {
     };
   }
 
+  /** Who has seeds that answer is not ready alone before ten seconds have passed (rule 12). */
+  #checkReady(): void {
+    for (const { record } of this.#nodes()) {
+      for (const { sinceStartMs, seeded, event } of record.events) {
+        if (event.type !== "ready" || !event.alone || !seeded || sinceStartMs > 9000) continue;
+        this.#ledger.report("ready", `alone after ${Math.round(sinceStartMs)} ms, with seeds`);
+      }
+    }
+  }
+
   #add(): void {
-    const seeds = this.#hosts.slice(0, 2).map(({ address }) => address);
-    const host = this.#world.addHost(
-      (at) => new ClusterNode(at, { seeds, replication: REPLICATION }),
-    );
+    const host = this.#world.addHost((at) => {
+      const seeds = this.#hosts.slice(0, 2).map(({ address }) => address);
+      return new ClusterNode(at, { seeds, commitMs: this.#commitMs, replication: REPLICATION });
+    });
     this.#hosts.push(host);
   }
 
@@ -167,7 +182,7 @@ class ClusterRun {
     const key = `key ${prng.integer(KEYS)}`;
     this.#written += 1;
     const text = `write ${this.#written} ${prng.chance(0.03) ? "x".repeat(5000) : ""}`;
-    const now = node.host.wall();
+    const now = node.now();
     const kind = prng.random();
     const write = (): ReturnType<ClusterNode["map"]["put"]> => {
       if (kind < 0.3) return node.map.delete(key, { now });
@@ -261,8 +276,14 @@ class ClusterRun {
         return;
       case "skew": {
         const { gossip } = host.program as ClusterNode;
-        host.wallOffsetMs = prng.chance(0.5) ? prng.between(-5000, 5000) : 3_600_000;
-        this.#ledger.skewed(gossip.id);
+        // Behind: its stamps must still rise, after a restart too. Ahead: they may be set back (rule 8).
+        const ahead = prng.chance(0.5);
+        host.wallOffsetMs = ahead
+          ? prng.chance(0.5)
+            ? prng.between(0, 5000)
+            : 3_600_000
+          : -prng.between(0, 8000);
+        if (ahead) this.#ledger.skewed(gossip.id);
         this.#later(() => (host.wallOffsetMs = 0));
         return;
       }
@@ -280,7 +301,7 @@ class ClusterRun {
     const victim = this.#pick(dead);
     if (victim === undefined) return;
     this.#ledger.excuse(victim.id);
-    const departed = replicator.departureStamp(host.wall());
+    const departed = replicator.departureStamp((host.program as ClusterNode).now());
     gossip.perform(gossip.swim.forget(victim.id, host.now(), { departed }));
   }
 

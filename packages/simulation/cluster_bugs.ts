@@ -1,0 +1,220 @@
+import { ExchangeSession, MemberTable } from "@dnd/replication";
+import { DigestTree, type Entry, type MergeOptions, VersionedMap } from "@dnd/store";
+import type { ClusterFault } from "./cluster_run.ts";
+import { ClusterNode } from "./cluster_node.ts";
+import { DiskEngine } from "./disk_engine.ts";
+
+/**
+ * A bug that is put back for a test: the simulator must find it, or it shows nothing. Each is a patch of
+ * one method from outside; the libraries know nothing of it.
+ */
+export interface ClusterBug {
+  readonly name: string;
+  /** The rule that it breaks. */
+  readonly rule: number;
+  /** Faults under which it shows soonest; default all. */
+  readonly faults?: readonly ClusterFault[];
+  /** Time of a commit, if it matters. */
+  readonly commitMs?: number;
+  /** Patches; the result takes the patch out again. */
+  readonly apply: () => () => void;
+}
+
+/** Replaces a method of a class until the returned function is called. */
+function patch<T extends object, K extends keyof T & string>(
+  prototype: T,
+  name: K,
+  make: (original: T[K]) => T[K],
+): () => void {
+  const held = Object.getOwnPropertyDescriptor(prototype, name);
+  if (held === undefined) throw new TypeError(`Cannot patch ${name}: no such method`);
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    writable: true,
+    value: make(held.value as T[K]),
+  });
+  return () => Object.defineProperty(prototype, name, held);
+}
+
+type Merge = VersionedMap["merge"];
+
+function patchMerge(
+  change: (
+    map: VersionedMap,
+    entries: Entry[],
+    options: MergeOptions,
+    merge: (entries: Entry[], options: MergeOptions) => ReturnType<Merge>,
+  ) => ReturnType<Merge>,
+): () => void {
+  return patch(VersionedMap.prototype, "merge", (original) => {
+    const patched: Merge = function (this: VersionedMap, entries, options = {}) {
+      return change(this, [...entries], options, (these, those) =>
+        original.call(this, these, those),
+      );
+    };
+    return patched;
+  });
+}
+
+/** The bugs. */
+export const CLUSTER_BUGS: readonly ClusterBug[] = [
+  {
+    name: "deletes are forgotten by age alone",
+    rule: 1,
+    faults: ["kill", "partition", "pause"],
+    apply: () =>
+      patch(MemberTable.prototype, "watermark", () => () => ({
+        stamp: Infinity,
+        heldBackBy: "",
+      })),
+  },
+  {
+    name: "what one peer holds counts as heard from all",
+    rule: 1,
+    faults: ["kill", "partition", "pause"],
+    apply: () =>
+      patch(MemberTable.prototype, "complete", (original) => {
+        const patched: MemberTable["complete"] = function (this: MemberTable, peer, promise) {
+          original.call(this, peer, { ...promise, seen: promise.clock, cutoff: Infinity });
+        };
+        return patched;
+      }),
+  },
+  {
+    name: "whoever missed reaped deletes does not notice",
+    rule: 1,
+    faults: ["kill", "forget", "partition"],
+    apply: () => {
+      const undo = [
+        patch(MemberTable.prototype, "seenFor", () => () => Number.MAX_SAFE_INTEGER),
+        patch(MemberTable.prototype, "watermark", () => () => ({
+          stamp: Infinity,
+          heldBackBy: "",
+        })),
+      ];
+      return () => {
+        for (const each of undo.reverse()) each();
+      };
+    },
+  },
+  {
+    name: "of two versions the one that is held wins",
+    rule: 5,
+    apply: () =>
+      patchMerge((map, entries, options, merge) =>
+        merge(
+          entries.filter(({ key }) => map.peek(key) === undefined),
+          options,
+        ),
+      ),
+  },
+  {
+    name: "the digest misses some deltas",
+    rule: 6,
+    apply: () => {
+      let calls = 0;
+      return patch(DigestTree.prototype, "toggle", (original) => {
+        const patched: DigestTree["toggle"] = function (this: DigestTree, leaf, high, low) {
+          calls += 1;
+          if (calls % 20 !== 0) original.call(this, leaf, high, low);
+        };
+        return patched;
+      });
+    },
+  },
+  {
+    name: "no clock ceiling",
+    rule: 7,
+    faults: ["kill", "skew", "restart-all"],
+    apply: () => {
+      const undo = [
+        patch(DiskEngine.prototype, "open", (original) => {
+          const patched: DiskEngine["open"] = function (this: DiskEngine, listener) {
+            const opened = original.call(this, listener);
+            return { ...opened, state: { ...opened.state, clock: 0 }, ceiling: 0 };
+          };
+          return patched;
+        }),
+        patch(DiskEngine.prototype, "raiseCeiling", () => () => undefined),
+      ];
+      return () => {
+        for (const each of undo.reverse()) each();
+      };
+    },
+  },
+  {
+    name: "entries that are too early are neither refused nor restamped",
+    rule: 8,
+    faults: ["skew"],
+    apply: () => {
+      const undo = [patch(VersionedMap.prototype, "restamp", () => () => [])];
+      return () => {
+        for (const each of undo) each();
+      };
+    },
+  },
+  {
+    name: "writes are acknowledged and promised before they are committed",
+    rule: 9,
+    faults: ["kill", "loss", "partition", "restart-all"],
+    commitMs: 400,
+    apply: () =>
+      patch(DiskEngine.prototype, "onCommitted", () => (callback) => {
+        callback();
+      }),
+  },
+  {
+    name: "values stay when entries are stripped by each node's own clock: the TTL is lost on the way",
+    rule: 10,
+    apply: () =>
+      patchMerge((_map, entries, options, merge) =>
+        merge(
+          entries.map((entry) => {
+            const { key, value, version, deleted } = entry;
+            return { key, value, version, ...(deleted === undefined ? {} : { deleted }) };
+          }),
+          options,
+        ),
+      ),
+  },
+  {
+    name: "rumors that are dropped are never made up for: no exchange",
+    rule: 11,
+    apply: () => patch(ExchangeSession.prototype, "start", () => () => undefined),
+  },
+  {
+    name: "deletes do not travel by exchange",
+    rule: 11,
+    apply: () =>
+      patchMerge((_map, entries, options, merge) => {
+        if (options.rumor === true) return merge(entries, options);
+        return merge(
+          entries.filter((entry) => entry.deleted !== true),
+          options,
+        );
+      }),
+  },
+  {
+    name: "a node is ready before it holds anything",
+    rule: 12,
+    faults: ["wipe"],
+    apply: () => patch(ClusterNode.prototype, "hasSeeds" as "start", () => (): boolean => false),
+  },
+  {
+    name: "a late rumor of something forgotten is taken, and deletes are forgotten early",
+    rule: 1,
+    faults: ["pause", "loss"],
+    apply: () => {
+      const undo = [
+        patchMerge((_map, entries, options, merge) => merge(entries, { ...options, rumor: false })),
+        patch(MemberTable.prototype, "watermark", () => () => ({
+          stamp: Infinity,
+          heldBackBy: "",
+        })),
+      ];
+      return () => {
+        for (const each of undo.reverse()) each();
+      };
+    },
+  },
+];
