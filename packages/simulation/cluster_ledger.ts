@@ -22,6 +22,8 @@ export interface Finding {
 export class ClusterLedger {
   readonly findings: Finding[] = [];
   readonly #acked: Acked[] = [];
+  /** Deletes by key, answered or not: one whose node died before the answer may have spread. */
+  readonly #deletes = new Map<string, Version[]>();
   readonly #lastStamp = new Map<string, number>();
   readonly #lastCounter = new Map<string, number>();
   /** Nodes whose writes are not promised any more: disk wiped, forgotten by an operator, clock wrong. */
@@ -38,6 +40,9 @@ export class ClusterLedger {
   stamped(node: ClusterNode, entry: Entry): void {
     const { node: id, time } = entry.version;
     const last = this.#lastStamp.get(id) ?? 0;
+    if (entry.deleted === true) {
+      this.#deletes.set(entry.key, [...(this.#deletes.get(entry.key) ?? []), entry.version]);
+    }
     if (node.replicator.metrics.restamped > 0) this.skewed(id);
     if (time <= last && !this.#excused.has(id) && !this.#skewed.has(id)) {
       this.report("stamps", `${id.slice(-4)} issued ${time} after ${last}`);
@@ -86,7 +91,7 @@ export class ClusterLedger {
     const counted = writes.filter((write) => !this.#excused.has(write.node));
     if (writes.some((write) => this.#skewed.has(write.node))) {
       // The order is not known any more; but of all these writes one must have won.
-      const gone = writes.some((write) => write.deleted || write.expiresAt !== undefined);
+      const gone = this.#deletes.has(key) || writes.some((write) => write.expiresAt !== undefined);
       const lost = node.map.peek(key) === undefined && !gone && !excused;
       if (lost && !writes.some(({ text }) => aside.has(text))) {
         this.report("writes", `${key}: every write is lost`);
@@ -110,7 +115,8 @@ export class ClusterLedger {
     if (!older) return;
     if (newest.expiresAt !== undefined && newest.expiresAt <= now) return;
     // A newer delete that was forgotten since also explains its absence.
-    const deleted = writes.some((write) => write.deleted && compareVersions(write, newest) > 0);
+    const deletes = this.#deletes.get(key) ?? [];
+    const deleted = deletes.some((version) => compareVersions(version, newest) > 0);
     if (deleted || aside.has(newest.text) || excused) return;
     this.report("writes", `${key}@${newest.time} of ${newest.node.slice(-4)} is lost`);
   }
