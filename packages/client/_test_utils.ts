@@ -30,8 +30,9 @@ class Problem extends Error {
 }
 
 /**
- * (One file, because the tarball leaves out just this name.) One node, by the letter of the HTTP interface, for the tests of the client: a map, its change log and
- * no cluster. The real node runs the same contract in the server's tests.
+ * One node, by the letter of the HTTP interface, for the tests of the client: a map, its change log
+ * and no cluster. The real node runs the same contract in the server's tests. It is one long file,
+ * because only a file of this name is left out of the tarball.
  */
 export class FakeNode {
   /** Method and path of every request, oldest first. */
