@@ -26,7 +26,7 @@ const MOVES = 4;
  */
 export class SmallValues {
   readonly #log: ChangeList;
-  #slab: Uint8Array = new Uint8Array(0);
+  #slab: ArrayBuffer = new ArrayBuffer(0);
   #at = 0;
   /** Bytes of small values that are held. */
   #held = 0;
@@ -45,11 +45,13 @@ export class SmallValues {
   keep(bytes: Uint8Array): Uint8Array {
     const { length } = bytes;
     if (length > MAX_SMALL) return new Uint8Array(bytes);
-    if (this.#at + length > this.#slab.length) {
-      this.#slab = new Uint8Array(Math.min(MAX_SLAB_BYTES, 2 * Math.max(1024, this.#slab.length)));
+    if (this.#at + length > this.#slab.byteLength) {
+      this.#slab = new ArrayBuffer(
+        Math.min(MAX_SLAB_BYTES, 2 * Math.max(1024, this.#slab.byteLength)),
+      );
       this.#at = 0;
     }
-    const copy = new Uint8Array(this.#slab.buffer, this.#at, length);
+    const copy = new Uint8Array(this.#slab, this.#at, length);
     copy.set(bytes);
     this.#at += length;
     this.#used += length;
@@ -75,7 +77,7 @@ export class SmallValues {
     this.#cursor = this.#log.oldest;
     this.#lastCounter = counter;
     this.#before = this.#used;
-    this.#at = this.#slab.length; // begins a new slab: the old ones are to go
+    this.#at = this.#slab.byteLength; // begins a new slab: the old ones are to go
   }
 
   #sweep(): void {

@@ -38,9 +38,6 @@ import { compareKeys } from "./compare_keys.ts";
  * ```
  */
 export class MemoryEngine implements Engine {
-  readonly durable = false;
-  readonly ceiling: number = Infinity;
-
   readonly #entries = new Map<string, StoredEntry>();
   readonly #log = new ChangeList();
   readonly #small: SmallValues = new SmallValues(this.#log);
@@ -58,6 +55,14 @@ export class MemoryEngine implements Engine {
     const isHeld = (entry: StoredEntry): boolean => this.#entries.get(entry.key) === entry;
     this.#expiry = new TimeHeap(expiryIndexTime, isHeld);
     this.#reap = new TimeHeap(reapIndexTime, isHeld);
+  }
+
+  get durable(): boolean {
+    return false;
+  }
+
+  get ceiling(): number {
+    return Infinity;
   }
 
   get committedCounter(): number {
