@@ -3,7 +3,6 @@ import {
   versionToEtag,
   type CallOptions,
   type Receipt,
-  type Replication,
   type WriteConcern,
 } from "@dnd/client";
 import type { Entry } from "@dnd/store";
@@ -86,7 +85,7 @@ export async function finishWrite(
   { entry, needed, event }: Written,
   options: WriteOptions,
 ): Promise<Receipt> {
-  let reached: Replication = { acked: 1, needed, members: Math.max(1, node.writeTargets()) };
+  let acked = 1;
   let superseded = false;
   try {
     if (needed > 1) {
@@ -95,17 +94,22 @@ export async function finishWrite(
         follow(node, { entry, needed, event }, options),
         node.written([entry]),
       ]);
-      reached = followed;
+      acked = followed.acked;
       superseded = followed.superseded;
     } else {
-      await node.written([entry]);
-      superseded = isSuperseded(node, entry);
+      const durable = node.written([entry]);
+      if (durable !== undefined) {
+        await durable;
+        superseded = isSuperseded(node, entry);
+      }
     }
   } catch (error) {
     throw toNodeError(error);
   }
   return {
-    ...reached,
+    acked,
+    needed,
+    members: Math.max(1, node.writeTargets()),
     version: entry.version,
     etag: versionToEtag(entry.version),
     superseded,

@@ -22,6 +22,8 @@ const putQuery = z.strictObject({
 });
 const deleteQuery = putQuery.omit({ ttl: true });
 const noQuery = z.strictObject({});
+/** What most writes have: nothing that a schema would have to look at. */
+const noParameters: z.output<typeof putQuery> = {};
 
 const writeHeaders = ["ETag", "Dnd-Replicas", "Dnd-Event", "Dnd-Superseded"];
 const writeProblems: readonly ProblemCode[] = [
@@ -149,7 +151,7 @@ function writeOptions(exchange: Exchange, query: z.output<typeof putQuery>): Wri
 
 async function put(exchange: Exchange, rest: string): Promise<Answer> {
   const key = parseKeyPath(rest);
-  const query = readQuery(exchange, putQuery);
+  const query = exchange.query === undefined ? noParameters : readQuery(exchange, putQuery);
   const contentType = requestType(exchange);
   const options = writeOptions(exchange, query);
   if (exchange.request.headers["content-range"] !== undefined) {
@@ -158,7 +160,16 @@ async function put(exchange: Exchange, rest: string): Promise<Answer> {
   const { node } = exchange.context;
   const bytes = await readBody(exchange, { bytes: node.maxValueBytes, code: "value-too-large" });
   if (isJsonType(contentType)) checkJson(bytes, contentType);
-  const receipt = await putValue(node, key, bytes, { ...options, contentType, ttlMs: query.ttl });
+  const { w, timeoutMs, ifMatch, ifNoneMatch, signal } = options;
+  const receipt = await putValue(node, key, bytes, {
+    w,
+    timeoutMs,
+    ifMatch,
+    ifNoneMatch,
+    signal,
+    contentType,
+    ttlMs: query.ttl,
+  });
   return {
     status: 200,
     headers: ["Content-Type", "text/plain; charset=utf-8", ...receiptHeaders(receipt)],
