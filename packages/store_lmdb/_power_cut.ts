@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ledger, randomFrom, startWriter } from "./_rig.ts";
 import { openMap } from "./open_map.ts";
@@ -25,7 +25,7 @@ function run(command: string, args: readonly string[]): string {
 export function powerCutObstacle(): string | undefined {
   if (process.platform !== "linux") return "needs Linux";
   if (process.getuid?.() !== 0) return "needs root, to mount a file system";
-  for (const command of ["mkfs.ext4", "mount", "umount", "xfs_io"]) {
+  for (const command of ["mkfs.ext4", "mount", "umount", "losetup", "xfs_io"]) {
     if (spawnSync("which", [command]).status !== 0) return `needs ${command}`;
   }
   return undefined;
@@ -35,7 +35,10 @@ export function powerCutObstacle(): string | undefined {
 export class CuttableDisk {
   readonly folder: string;
   readonly #image: string;
-  #isMounted = false;
+  #device: string | undefined;
+
+  /** Whether the disk has its marker: by it each mount is known to be of this one. */
+  #isMarked = false;
 
   /** @throws {Error} if it cannot be made or mounted */
   constructor(workFolder: string, options: { readonly megabytes: number } = { megabytes: 64 }) {
@@ -48,8 +51,18 @@ export class CuttableDisk {
   }
 
   mount(): void {
-    run("mount", ["-o", "loop", this.#image, this.folder]);
-    this.#isMounted = true;
+    // two rigs that run at once must not get each other's device: one that is held is not shared
+    this.#device = run("losetup", ["--find", "--show", this.#image]).trim();
+    run("mount", [this.#device, this.folder]);
+    const marker = join(this.folder, "rig");
+    if (!existsSync(marker)) {
+      if (this.#isMarked) throw new Error(`${this.#device} shows the disk of somebody else`);
+      writeFileSync(marker, this.#image);
+      run("sync", ["--file-system", this.folder]);
+      this.#isMarked = true;
+    } else if (readFileSync(marker, "utf8") !== this.#image) {
+      throw new Error(`${this.#device} shows the disk of somebody else`);
+    }
   }
 
   /** From now on nothing reaches the disk: what the file system holds in memory is lost. */
@@ -58,9 +71,10 @@ export class CuttableDisk {
   }
 
   unmount(): void {
-    if (!this.#isMounted) return;
+    if (this.#device === undefined) return;
     run("umount", [this.folder]);
-    this.#isMounted = false;
+    run("losetup", ["--detach", this.#device]);
+    this.#device = undefined;
   }
 
   /** Unmounts and deletes it. */
