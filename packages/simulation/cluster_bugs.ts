@@ -145,7 +145,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "entries that are too early are neither refused nor restamped",
     rule: 8,
-    faults: ["skew"],
+    faults: ["skew", "restart-all", "kill"],
     apply: () => {
       const undo = [patch(VersionedMap.prototype, "restamp", () => () => [])];
       return () => {
