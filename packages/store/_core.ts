@@ -10,7 +10,7 @@ import { STAMPS_PER_MS, msOf, stampOf } from "./version.ts";
 import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { Watchers } from "./_watchers.ts";
 import { InputTypeError } from "./errors.ts";
-import { checkCount, checkNode, checkTime } from "./check.ts";
+import { checkCount, checkNode, checkTime } from "./_check.ts";
 
 /** How far each commit lifts the ceiling above the clock (rule 7), in stamps. */
 const CEILING_LEAD = 250 * STAMPS_PER_MS;
@@ -50,6 +50,7 @@ export class Core {
   readonly refusedByNode: Map<string, number> = new Map<string, number>();
 
   readonly #names = new Map<string, string>();
+  #lastName = "";
   readonly #wallClock: (() => number) | undefined;
 
   constructor(options: VersionedMapOptions) {
@@ -171,11 +172,15 @@ export class Core {
 
   /** One string for each node id, so that a million entries of one node hold one. */
   intern(node: string): string {
-    const known = this.#names.get(node);
-    if (known !== undefined) return known;
-    if (this.#names.size >= MAX_INTERNED) this.#names.clear();
-    this.#names.set(node, node);
-    return node;
+    if (node === this.#lastName) return this.#lastName;
+    let name = this.#names.get(node);
+    if (name === undefined) {
+      if (this.#names.size >= MAX_INTERNED) this.#names.clear();
+      this.#names.set(node, node);
+      name = node;
+    }
+    this.#lastName = name;
+    return name;
   }
 
   /** Counts a refused entry under the node that made it (rule 8), with bounded memory. */

@@ -1,7 +1,7 @@
 import { DEEPEST_LEVEL, FAN_OUT, LEAF_LEVEL } from "./digest_tree.ts";
 import type { Core } from "./_core.ts";
 import type { Head } from "./stored_entry.ts";
-import { checkCount } from "./check.ts";
+import { checkCount } from "./_check.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { toBytes } from "./hash.ts";
 

@@ -4,7 +4,7 @@ import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import type { Version } from "./version.ts";
 import { compareVersions, msOf } from "./version.ts";
-import { stripEntry } from "./make_entry.ts";
+import { stripEntry } from "./_make_entry.ts";
 
 /** Entries changed in one batch. */
 const SLICE = 1000;

@@ -3,7 +3,7 @@ import type { Core } from "./_core.ts";
 import type { Entry } from "./entry.ts";
 import { InputTypeError } from "./errors.ts";
 import type { StoredEntry } from "./stored_entry.ts";
-import { checkCount } from "./check.ts";
+import { checkCount } from "./_check.ts";
 
 /** Entries read at a time, where many of them may be of no interest. */
 const PAGE = 1000;

@@ -1,7 +1,7 @@
 import type { MergeOptions, MergeResult, Refusal, RefusalReason } from "./map_options.ts";
 import { aheadMs, type Core } from "./_core.ts";
-import { checkEntry, checkKey, checkTime } from "./check.ts";
-import { finishEntry, stripEntry } from "./make_entry.ts";
+import { checkEntry, checkKey, checkTime } from "./_check.ts";
+import { finishEntry, stripEntry } from "./_make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import type { EntryChange } from "./engine.ts";
@@ -10,6 +10,13 @@ import { compareEntries } from "./merge_entries.ts";
 
 /** A batch is written when it has so many changes, however many entries are merged in one call. */
 const MAX_CHANGES = 4096;
+
+/**
+ * Which merge has last changed a key with such a hash: a key that comes twice in one merge is looked for
+ * only where it may be.
+ */
+const marks = new Int32Array(16384);
+let lastMark = 0;
 
 /** Merges entries of other replicas into a map: see `VersionedMap.merge`. */
 export function mergeInto(
@@ -39,7 +46,6 @@ class Merge {
   readonly #refusals: Refusal[] = [];
   readonly #copies: Entry[] = [];
   #changes: EntryChange[] = [];
-  readonly #keys = new Set<string>();
 
   constructor(core: Core, now: number, options: MergeOptions) {
     this.#core = core;
@@ -50,14 +56,15 @@ class Merge {
 
   run(entries: readonly Entry[]): MergeResult[] {
     const { meta } = this.#options;
-    for (const entry of entries) this.#merge(entry, entries.length > 1);
+    lastMark = (lastMark + 1) | 0;
+    for (const entry of entries) this.#merge(entry);
     if (this.#changes.length > 0 || meta !== undefined) this.#flush(true);
     for (const refusal of this.#refusals) this.#options.onRefused?.(refusal);
     for (const entry of this.#copies) this.#options.onCopy?.(entry);
     return this.#results;
   }
 
-  #merge(entry: Entry, several: boolean): void {
+  #merge(entry: Entry): void {
     const core = this.#core;
     const { key, version } = entry;
     const own = version.node === core.node;
@@ -66,10 +73,10 @@ class Merge {
       this.#refuse(entry, "drift", ahead); // rule 8; rule 7: never our own
       return;
     }
-    if (several) {
-      if (this.#keys.has(key) || this.#changes.length >= MAX_CHANGES) this.#flush(false);
-      this.#keys.add(key);
-    }
+    hashKey(key); // for the fingerprint, too: nothing in between hashes another key
+    const keyHash = lastHash[0] ?? 0;
+    const mark = keyHash & (marks.length - 1);
+    if (marks[mark] === lastMark) this.#flushIfChanged(key, keyHash);
     const { previous, damaged } = core.readForWrite(key);
     if (previous === undefined && !damaged && this.#options.rumor === true) {
       if (version.time <= core.state.horizon) {
@@ -83,7 +90,7 @@ class Merge {
       this.#results.push("superseded");
       return;
     }
-    const stored = this.#store(entry);
+    const stored = this.#store(entry, keyHash);
     if (stored === undefined) {
       this.#refuse(entry, "hash", ahead);
       return;
@@ -93,11 +100,13 @@ class Merge {
     core.applied += 1;
     this.#results.push("applied");
     this.#changes.push({ key, entry: stored, previous });
+    marks[mark] = lastMark;
+    if (this.#changes.length >= MAX_CHANGES) this.#flush(false);
   }
 
   /** The entry as it is stored from now on; `undefined` if its content is not what its hash says. */
-  #store(entry: Entry): StoredEntry | undefined {
-    const { key, version, contentType, expiresAt, extra, hash } = entry;
+  #store(entry: Entry, keyHash: number): StoredEntry | undefined {
+    const { version, contentType, expiresAt, extra, hash } = entry;
     const core = this.#core;
     let hashHigh: number;
     let hashLow: number;
@@ -120,9 +129,8 @@ class Merge {
       }
     }
     core.state.counter += 1;
-    hashKey(key);
     const stored = finishEntry(
-      key,
+      entry.key,
       {
         value: entry instanceof StoredEntry ? entry.value : core.copy(entry.value),
         version: { time: version.time, node: core.intern(version.node) },
@@ -133,7 +141,7 @@ class Merge {
         counter: core.state.counter,
         stripped,
       },
-      { keyHash: lastHash[0] ?? 0, hashHigh, hashLow },
+      { keyHash, hashHigh, hashLow },
     );
     const expired = expiresAt !== undefined && expiresAt <= this.#now;
     return expired && !stripped ? stripEntry(stored) : stored; // rule 10: at once
@@ -153,11 +161,19 @@ class Merge {
     this.#refusals.push({ index, entry, reason, aheadMs: ahead });
   }
 
+  /** A key that comes twice must be read as its first change left it. */
+  #flushIfChanged(key: string, keyHash: number): void {
+    for (const change of this.#changes) {
+      if (change.entry?.keyHash !== keyHash || change.key !== key) continue;
+      this.#flush(false);
+      return;
+    }
+  }
+
   #flush(last: boolean): void {
     const changes = this.#changes;
     const { meta } = this.#options;
     this.#changes = [];
-    this.#keys.clear();
     if (changes.length === 0 && !last) return;
     this.#core.write(changes, {
       now: this.#now,

@@ -1,5 +1,5 @@
 import { aheadMs, type Core } from "./_core.ts";
-import { finishEntry } from "./make_entry.ts";
+import { finishEntry } from "./_make_entry.ts";
 import { hashKey, lastHash } from "./hash.ts";
 import type { EntryChange } from "./engine.ts";
 import type { StoredEntry } from "./stored_entry.ts";

@@ -40,8 +40,8 @@ export const text: Codec<string> = {
 /**
  * JSON as UTF-8.
  *
- * @param schema checks (and may change) values on the way in: any synchronous Standard Schema, so those
- * of zod, valibot, arktype and others
+ * @param schema checks (and may change) values on the way in: a synchronous Standard Schema of
+ * whatever vendor (zod, valibot, arktype)
  *
  * @example
  * ```ts

@@ -147,7 +147,8 @@ export interface Engine {
   open(listener: EngineListener): EngineState;
 
   /**
-   * The entry of a key: a value, a tombstone or a stripped entry.
+   * The entry of a key: a value, a tombstone or a stripped entry. Must not hash another key meanwhile:
+   * a map calls this between hashing the key and its fingerprint.
    *
    * @returns `undefined` if the key is not held
    * @throws {DamagedError} if its record fails the checksum, or is marked as damaged

@@ -13,7 +13,7 @@
  */
 import type { Batch, Engine, EntryChange, ScanOptions } from "./engine.ts";
 import { DamagedError, expiryIndexTime, reapIndexTime } from "./engine.ts";
-import { makeEntry, stripEntry } from "./make_entry.ts";
+import { makeEntry, stripEntry } from "./_make_entry.ts";
 import { type MapState, newMapState } from "./map_state.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import { NO_BYTES, StoredEntry } from "./stored_entry.ts";

@@ -15,7 +15,6 @@
  *
  * @module
  */
-export * from "./check.ts";
 export * from "./codec.ts";
 export * from "./compare_keys.ts";
 export * from "./digest_tree.ts";
@@ -25,7 +24,6 @@ export * from "./errors.ts";
 export * from "./hash.ts";
 export * from "./hybrid_clock.ts";
 export * from "./limits.ts";
-export * from "./make_entry.ts";
 export * from "./map_options.ts";
 export * from "./map_state.ts";
 export * from "./memory_engine.ts";

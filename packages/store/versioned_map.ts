@@ -9,7 +9,7 @@ import type {
   WatchOptions,
   VersionedMapOptions,
 } from "./map_options.ts";
-import { checkContentType, checkCount, checkKey, checkTtl, checkValue } from "./check.ts";
+import { checkContentType, checkCount, checkKey, checkTtl, checkValue } from "./_check.ts";
 import { digestChildren, digestEntries, digestNode } from "./_digest_calls.ts";
 import { expireEntries, forgetEntries, reapEntries } from "./_forgetting.ts";
 import { hashContent, lastHash } from "./hash.ts";
@@ -20,8 +20,8 @@ import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
 import { type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
-import { checkTime } from "./check.ts";
-import { finishEntry } from "./make_entry.ts";
+import { checkTime } from "./_check.ts";
+import { finishEntry } from "./_make_entry.ts";
 import { isLive, listEntries } from "./_list_entries.ts";
 import { mergeInto } from "./_merge.ts";
 import { restampEntries } from "./_restamp.ts";

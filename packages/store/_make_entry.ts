@@ -1,8 +1,8 @@
 import { type Head, NO_BYTES, StoredEntry } from "./stored_entry.ts";
-import { hashContent, hashFingerprint, hashKey, lastHash } from "./hash.ts";
+import { hashContent, hashFingerprint, lastHash } from "./hash.ts";
 import type { Content } from "./hash.ts";
 import type { Version } from "./version.ts";
-import { checkKey } from "./check.ts";
+import { checkKey } from "./_check.ts";
 
 /**
  * Makes the entry that a map stores, with all its hashes.
@@ -73,18 +73,4 @@ export function stripEntry(entry: StoredEntry): StoredEntry {
     counter: entry.counter,
     stripped: true,
   });
-}
-
-/**
- * Whether an entry is what its hashes say: what an engine asks of a record that it has read. Of a
- * stripped entry the value's hash cannot be checked, everything else is.
- */
-export function verifyEntry(entry: StoredEntry): boolean {
-  if (!entry.stripped) {
-    hashContent(entry);
-    if (lastHash[0] !== entry.hashHigh || lastHash[1] !== entry.hashLow) return false;
-  }
-  if (hashKey(entry.key) <= 0 || lastHash[0] !== entry.keyHash) return false;
-  hashFingerprint(entry.version.time, entry.version.node, entry.hashHigh, entry.hashLow);
-  return lastHash[0] === entry.fingerprintHigh && lastHash[1] === entry.fingerprintLow;
 }
