@@ -41,7 +41,8 @@ const { status } = spawnSync(
   ],
   {
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, ...(full ? { DND_FULL: "1" } : {}) },
+    // nx asks its children for colours; programs that tests run would print them too.
+    env: { ...process.env, FORCE_COLOR: "0", ...(full ? { DND_FULL: "1" } : {}) },
   },
 );
 

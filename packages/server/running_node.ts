@@ -259,13 +259,16 @@ export class RunningNode implements NodeCore {
     this.#expiryDue = Infinity;
     let more = false;
     try {
-      const now = this.now();
+      const now = this.#parts.link.expiryNow(this.now());
       const expired = this.map.expire({ now, limit: expirySlice });
       more = expired.length === expirySlice;
       this.feed.expired(expired);
     } catch (error) {
       this.#checkFailure(error);
     }
-    this.#expireAt(more ? 0 : (this.map.nextExpiry ?? Infinity));
+    // Due by trusted time, which may be behind this clock, or not known yet; looked at again each second.
+    const now = this.now();
+    const behindMs = now - this.#parts.link.expiryNow(now);
+    this.#expireAt(more ? 0 : (this.map.nextExpiry ?? Infinity) + behindMs);
   }
 }

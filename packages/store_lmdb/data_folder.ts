@@ -34,7 +34,7 @@ export interface DataFolderOptions {
  *
  * - `new`: the folder was empty
  * - `backup`: it holds a backup
- * - `lost`: it holds data, and nothing says whose
+ * - `lost`: it holds data, and nothing says whose; or it is somebody's, and the data is gone
  * - `copy`: the node found out that it runs on a copy, and called {@linkcode DataFolder.renew}
  */
 export type NewIdReason = "new" | "backup" | "lost" | "copy";
@@ -189,7 +189,10 @@ function newId(): string {
 
 function newIdReason(path: string, found: Identity | undefined): NewIdReason | undefined {
   if (found === undefined) return existsSync(join(path, "data.mdb")) ? "lost" : "new";
-  return found.backupOf === undefined ? undefined : "backup";
+  if (found.backupOf !== undefined) return "backup";
+  // The data is gone though there was some: under the old id, old stamps could be issued again.
+  const used = existsSync(join(path, "ceiling")) && !existsSync(join(path, "data.mdb"));
+  return used ? "lost" : undefined;
 }
 
 function makeFolder(path: string): void {

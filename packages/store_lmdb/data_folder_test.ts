@@ -114,6 +114,21 @@ describe("openDataFolder()", () => {
     await again.close();
     await folder.close();
   });
+
+  it("takes a new id when the data is gone: old stamps could be issued again under the old one", async () => {
+    const path = freshFolder();
+    const map = await openMap({ folder: path });
+    map.put("a", utf8("1"));
+    await map.close();
+    rmSync(join(path, "data.mdb"));
+    const folder = await openDataFolder(path);
+    expect(folder.newIdReason).to.equal("lost");
+    const again = await openMap({ folder });
+    expect(again.node).not.to.equal(map.node);
+    expect(again.get("a")).to.equal(undefined);
+    await again.close();
+    await folder.close();
+  });
 });
 
 describe("the lock of a data folder (rule 19)", () => {

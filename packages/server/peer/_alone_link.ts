@@ -27,6 +27,10 @@ export class AloneLink implements ClusterLink {
     // There is nobody to tell.
   }
 
+  expiryNow(now: number): number {
+    return now;
+  }
+
   writeTargets(): number {
     return 1 + this.absent;
   }

@@ -24,6 +24,11 @@ export interface ClusterLink {
   /** Local writes are on their way to the others. */
   written(entries: readonly Entry[]): void;
   writeTargets(): number;
+  /**
+   * The moment by which values expire, ms since 1970: a clock that is ahead drops nothing before its time
+   * (rule 8). 0 until some other member's clock was heard.
+   */
+  expiryNow(now: number): number;
   liveTargets(): number;
   follow(entry: Entry, needed: number, options: FollowOptions): Promise<Followed>;
   members(): readonly ClusterMember[];

@@ -157,6 +157,10 @@ export class PeerLink implements ClusterLink {
     this.#driver.flushSoon();
   }
 
+  expiryNow(now: number): number {
+    return this.#replicator.expiryNow(now);
+  }
+
   writeTargets(): number {
     return this.#replicator.writeTargets();
   }
