@@ -80,7 +80,7 @@ async function metric(caller, name) {
   return sum;
 }
 
-const wireBytes = /^dnd_(gossip|stream|peer|udp)\w*sent_bytes_total/;
+const wireBytes = /^dnd_(gossip_udp_sent_bytes|replication_exchange_bytes_sent)\b/;
 
 /** @type {Record<string, (bench: Bench) => Promise<void>>} */
 const figures = {
