@@ -4,7 +4,8 @@ export const REPLAY_WINDOW_PACKETS = 1024;
 /** Processes of one node id that are told apart: more than one only if a data folder was copied. */
 const BOOTS = 4;
 
-const WORDS = REPLAY_WINDOW_PACKETS / 32;
+/** One word more than the window has: it rarely begins at a word's edge, and then lies in one more. */
+const WORDS = REPLAY_WINDOW_PACKETS / 32 + 1;
 
 /**
  * The counters seen from one process: a bitmap that slides (RFC 6479). Two packets with one counter, and

@@ -24,8 +24,17 @@ describe("ReplayWindow", () => {
           highest = Math.max(highest, at);
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 1000, examples: [[[32, 1023, -1023]]] },
     );
+  });
+
+  it("knows the oldest counter of the window, wherever the window begins in a word", () => {
+    for (let first = 0; first < 64; first++) {
+      const window = new ReplayWindow();
+      window.accept(first);
+      window.accept(first + REPLAY_WINDOW_PACKETS - 1);
+      expect(window.accept(first), `${first}`).to.equal(false);
+    }
   });
 });
 
