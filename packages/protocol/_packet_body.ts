@@ -3,7 +3,6 @@ import { decode } from "./decode.ts";
 import { DecodeError } from "./decode_error.ts";
 import { encode } from "./encode.ts";
 import type { Envelope, Init } from "./messages.ts";
-import type { Packet, PacketReceiver } from "./packet.ts";
 import {
   additionalData,
   PACKET_HEADER_BYTES,
@@ -12,6 +11,7 @@ import {
   PACKET_TO_BOOT,
   type PacketHeader,
 } from "./packet_header.ts";
+import type { Packet, PacketReceiver } from "./received_packet.ts";
 
 const PADDING_TAG_BYTES = 2;
 

@@ -20,5 +20,6 @@ export * from "./decode.ts";
 export * from "./crc32.ts";
 export * from "./packet_header.ts";
 export * from "./packet.ts";
+export * from "./received_packet.ts";
 export * from "./frame.ts";
 export * from "./version_node.ts";

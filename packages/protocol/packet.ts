@@ -15,6 +15,7 @@ import {
   readPacketHeader,
   writePacketHeader,
 } from "./packet_header.ts";
+import type { Packet, PacketReceiver } from "./received_packet.ts";
 
 /** An envelope to send. Its sender and cluster go into the header too, so both must be there. */
 export type OutgoingEnvelope = Init<Envelope> & Pick<Envelope, "senderId" | "cluster">;
@@ -45,33 +46,6 @@ export interface EncodePacketOptions extends PacketOptions {
 
   /** The key under which an answer would be understood. Default: none, `"00000000"`. */
   readonly keyId?: string | undefined;
-}
-
-/** Who reads a packet. */
-export interface PacketReceiver {
-  /** The name of this node's cluster. */
-  readonly cluster: string;
-
-  /** This node's id. */
-  readonly id: string;
-
-  /** The boot id of this process. */
-  readonly bootId: string;
-}
-
-/** A packet that was taken. */
-export interface Packet {
-  readonly header: PacketHeader;
-  readonly envelope: Envelope;
-
-  /**
-   * The sender knew this node's id and boot id. A packet where it did not can be one that was recorded
-   * earlier: it is always a ping, is to be answered, and must change no state (RULES 13).
-   */
-  readonly addressed: boolean;
-
-  /** It came sealed, under a key of ours. */
-  readonly sealed: boolean;
 }
 
 /** What makes datagrams of envelopes and reads them again. One for each process and node id. */

@@ -4,7 +4,8 @@ import { crc32 } from "./crc32.ts";
 import { DecodeError, type DecodeErrorCode } from "./decode_error.ts";
 import { encode } from "./encode.ts";
 import type { Envelope } from "./messages.ts";
-import { decodePacket, encodePacket, type PacketReceiver, PlainPacketCodec } from "./packet.ts";
+import { decodePacket, encodePacket, PlainPacketCodec } from "./packet.ts";
+import type { PacketReceiver } from "./received_packet.ts";
 import { clusterTag, PACKET_OVERHEAD_BYTES } from "./packet_header.ts";
 
 const B: PacketReceiver = { cluster: "dnd", id: ID_B, bootId: BOOT_B };

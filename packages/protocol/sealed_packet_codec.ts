@@ -7,11 +7,10 @@ import { PROTOCOL_VERSION } from "./limits.ts";
 import {
   encodePacket,
   type OutgoingEnvelope,
-  type Packet,
   type PacketCodec,
   type PacketOptions,
-  type PacketReceiver,
 } from "./packet.ts";
+import type { Packet, PacketReceiver } from "./received_packet.ts";
 import {
   additionalData,
   clusterTag,

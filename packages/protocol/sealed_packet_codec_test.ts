@@ -6,7 +6,8 @@ import { DecodeError, type DecodeErrorCode } from "./decode_error.ts";
 import { encode } from "./encode.ts";
 import { Keyring } from "./keyring.ts";
 import type { Envelope } from "./messages.ts";
-import { type PacketCodec, type PacketReceiver, PlainPacketCodec } from "./packet.ts";
+import { type PacketCodec, PlainPacketCodec } from "./packet.ts";
+import type { PacketReceiver } from "./received_packet.ts";
 import { SealedPacketCodec, type SealingMode } from "./sealed_packet_codec.ts";
 
 const A: PacketReceiver = { cluster: "dnd", id: ID_A, bootId: BOOT_A };

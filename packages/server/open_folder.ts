@@ -1,7 +1,7 @@
 import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { openDataFolder, openEngine } from "@dnd/store-lmdb";
-import type { NodeData } from "./open_data.ts";
+import type { NodeData } from "./node_data.ts";
 
 /**
  * Opens a data folder and the durable engine in it.

@@ -10,22 +10,9 @@ import {
   type NodeOptions,
   type ResolvedNodeOptions,
 } from "./node_options.ts";
-import { openData, type NodeData } from "./open_data.ts";
-import type { ClusterLink } from "./peer/cluster_link.ts";
+import { openData } from "./open_data.ts";
+import type { ClusterLink, LinkParts } from "./peer/cluster_link.ts";
 import { RunningNode } from "./running_node.ts";
-
-/** What a link to the others is made of. */
-export interface LinkParts {
-  readonly options: ResolvedNodeOptions;
-  readonly data: NodeData;
-  readonly map: VersionedMap;
-  readonly logger: NodeLogger;
-  readonly name: string;
-  /** The map has changed by another member's write. */
-  readonly onChanged: () => void;
-  /** Somebody else runs with this node's id (rule 19). */
-  readonly onCopy: () => void;
-}
 
 /** Seams for tests. */
 export interface StartHooks {

@@ -1,5 +1,10 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
-import type { Repair } from "./_verifier.ts";
+
+/** A row to put, or to remove if it has no value. */
+export interface Repair {
+  readonly row: Buffer;
+  readonly value: Buffer | undefined;
+}
 
 /** What a group of batches makes of one key. */
 export interface PendingChange {

@@ -10,6 +10,7 @@ import {
   reapIndexTime,
 } from "@dnd/store";
 import type { Environment, Row } from "./_environment.ts";
+import type { Repair } from "./_group.ts";
 import { writeHead } from "./_record.ts";
 import type { RowReader } from "./_row_reader.ts";
 import {
@@ -26,12 +27,6 @@ import {
   sealedText,
 } from "./_rows.ts";
 import type { VerifyPosition } from "./verify_result.ts";
-
-/** A row to put, or to remove if it has no value. */
-export interface Repair {
-  readonly row: Buffer;
-  readonly value: Buffer | undefined;
-}
 
 /** What a slice of rows came to. */
 export interface Verified {

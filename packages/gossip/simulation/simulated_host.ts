@@ -1,6 +1,5 @@
 import type { Prng } from "./prng.ts";
-import type { SimulatedNetwork } from "./simulated_network.ts";
-import type { SimulatedStream } from "./simulated_stream.ts";
+import type { SimulatedStream, StreamEnd } from "./simulated_stream.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** A program that runs on a simulated host. Made anew at each start of the process. */
@@ -20,6 +19,13 @@ export interface Program {
 
 /** Makes the program of a host. Called at each start. */
 export type ProgramFactory = (host: SimulatedHost) => Program;
+
+/** The network, as a host sees it. */
+export interface HostNetwork {
+  send(from: SimulatedHost, to: string, bytes: Uint8Array): void;
+  open(from: SimulatedHost, to: string, purpose: string): SimulatedStream;
+  dropStreams(host: SimulatedHost, end: StreamEnd): void;
+}
 
 /** Where a host is in its life. */
 export type HostState = "running" | "paused" | "down" | "off";
@@ -60,7 +66,7 @@ export class SimulatedHost {
   #program: Program = {};
   #factory: ProgramFactory;
   #clock: VirtualClock;
-  #network: SimulatedNetwork;
+  #network: HostNetwork;
   #waiting: { timers: (() => void)[]; input: (() => void)[]; bytes: number } = {
     timers: [],
     input: [],
@@ -75,7 +81,7 @@ export class SimulatedHost {
       readonly index: number;
       readonly prng: Prng;
       readonly clock: VirtualClock;
-      readonly network: SimulatedNetwork;
+      readonly network: HostNetwork;
     },
   ) {
     this.#factory = factory;

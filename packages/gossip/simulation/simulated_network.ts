@@ -4,6 +4,8 @@ import { SimulatedStream, type StreamEnd } from "./simulated_stream.ts";
 import type { Trace } from "./trace.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
+type Stream = SimulatedStream<SimulatedHost>;
+
 /** What happens to datagrams between two hosts, one way. */
 export interface LinkConditions {
   /** Share of datagrams that vanish. Default 0. */
@@ -72,7 +74,7 @@ export class SimulatedNetwork {
   #hosts: Map<string, SimulatedHost> = new Map();
   #links: Map<string, Partial<LinkConditions>> = new Map();
   #cuts: Set<string> = new Set();
-  #streams: Set<SimulatedStream> = new Set();
+  #streams: Set<Stream> = new Set();
 
   /** @internal made by `createSimulation()` */
   constructor(dependencies: {
@@ -162,11 +164,13 @@ export class SimulatedNetwork {
   }
 
   /** @internal */
-  open(from: SimulatedHost, to: string, purpose: string): SimulatedStream {
+  open(from: SimulatedHost, to: string, purpose: string): Stream {
     this.counters.streams += 1;
-    const send = (stream: SimulatedStream, frame: Uint8Array | undefined): void =>
-      this.#sendFrame(stream, frame);
-    const near = new SimulatedStream(from, { peerAddress: to, purpose, send });
+    const near: Stream = new SimulatedStream(from, {
+      peerAddress: to,
+      purpose,
+      send: (frame) => this.#sendFrame(near, frame),
+    });
     this.#streams.add(near);
     this.#connect(near, to, { startedAt: this.#clock.now, retryMs: 1_000 });
     return near;
@@ -217,7 +221,7 @@ export class SimulatedNetwork {
   }
 
   /** One attempt to connect: SYN there, answer back; a lost one is sent again after 1, 2, 4 s. */
-  #connect(near: SimulatedStream, to: string, attempt: Attempt): void {
+  #connect(near: Stream, to: string, attempt: Attempt): void {
     const elapsed = this.#clock.now - attempt.startedAt;
     if (!alive(near)) return;
     if (elapsed > tcpTimeoutMs) return this.#finish(near, "timeout");
@@ -238,19 +242,17 @@ export class SimulatedNetwork {
     this.#clock.schedule(there, () => this.#accept(near, host, back));
   }
 
-  #accept(near: SimulatedStream, host: SimulatedHost, backMs: number): void {
+  #accept(near: Stream, host: SimulatedHost, backMs: number): void {
     if (!alive(near)) return;
     if (host.state === "down" || (host.state === "running" && !host.program.stream)) {
       this.#clock.schedule(backMs, () => this.#finish(near, "refused"));
       return;
     }
     if (host.state === "off") return;
-    const send = (stream: SimulatedStream, frame: Uint8Array | undefined): void =>
-      this.#sendFrame(stream, frame);
-    const far = new SimulatedStream(host, {
+    const far: Stream = new SimulatedStream(host, {
       peerAddress: near.host.address,
       purpose: near.purpose,
-      send,
+      send: (frame) => this.#sendFrame(far, frame),
     });
     this.#streams.add(far);
     near.other = far;
@@ -266,7 +268,7 @@ export class SimulatedNetwork {
   }
 
   /** A frame, or the end of the stream (no frame), on its way: lost segments are sent again. */
-  #sendFrame(stream: SimulatedStream, frame: Uint8Array | undefined): void {
+  #sendFrame(stream: Stream, frame: Uint8Array | undefined): void {
     const other = stream.other;
     if (frame === undefined) this.#streams.delete(stream);
     if (other === undefined) return;
@@ -283,7 +285,7 @@ export class SimulatedNetwork {
     });
   }
 
-  #transmit(stream: SimulatedStream, other: SimulatedStream, segment: Segment): void {
+  #transmit(stream: Stream, other: Stream, segment: Segment): void {
     const now = this.#clock.now;
     const conditions = this.#linkConditions(stream.host, other.host);
     let wait = this.#delay(conditions);
@@ -322,7 +324,7 @@ export class SimulatedNetwork {
     });
   }
 
-  #finish(stream: SimulatedStream, end: StreamEnd): void {
+  #finish(stream: Stream, end: StreamEnd): void {
     this.#streams.delete(stream);
     if (stream.epoch === stream.host.epoch) stream.host.arrive(0, () => stream.finish(end));
   }
@@ -342,6 +344,6 @@ function link(from: SimulatedHost, to: SimulatedHost): string {
   return `${from.index}>${to.index}`;
 }
 
-function alive(stream: SimulatedStream): boolean {
+function alive(stream: Stream): boolean {
   return stream.ended === undefined && stream.epoch === stream.host.epoch;
 }

@@ -1,5 +1,3 @@
-import type { SimulatedHost } from "./simulated_host.ts";
-
 /** Why a stream ended: in order, refused, no answer in time, or the other process went away. */
 export type StreamEnd = "closed" | "refused" | "timeout" | "reset";
 
@@ -7,7 +5,7 @@ export type StreamEnd = "closed" | "refused" | "timeout" | "reset";
  * One side of a connection between two simulated hosts: frames arrive whole, in order and once, as TCP
  * gives them. A lost segment costs time, never data; a cut that lasts breaks the connection.
  */
-export class SimulatedStream {
+export class SimulatedStream<Host extends { readonly epoch: number } = { readonly epoch: number }> {
   /** Address of the other side. */
   readonly peerAddress: string;
 
@@ -24,27 +22,27 @@ export class SimulatedStream {
   onEnd: ((end: StreamEnd) => void) | undefined;
 
   /** @internal */
-  readonly host: SimulatedHost;
+  readonly host: Host;
   /** @internal */
   readonly epoch: number;
   /** @internal segments sent so far */
   sent = 0;
   /** @internal */
-  other: SimulatedStream | undefined;
+  other: SimulatedStream<Host> | undefined;
 
   #ended: StreamEnd | undefined;
   #early: Uint8Array[] = [];
   #expected = 0;
   #overtaking: Map<number, Uint8Array | undefined> = new Map();
-  #send: (stream: SimulatedStream, frame: Uint8Array | undefined) => void;
+  readonly #send: (frame: Uint8Array | undefined) => void;
 
   /** @internal streams are made by the network */
   constructor(
-    host: SimulatedHost,
+    host: Host,
     options: {
       readonly peerAddress: string;
       readonly purpose: string;
-      readonly send: (stream: SimulatedStream, frame: Uint8Array | undefined) => void;
+      readonly send: (frame: Uint8Array | undefined) => void;
     },
   ) {
     this.host = host;
@@ -64,13 +62,13 @@ export class SimulatedStream {
 
   /** Sends one frame. After the end it does nothing. */
   send(frame: Uint8Array): void {
-    if (this.#ended === undefined) this.#send(this, frame);
+    if (this.#ended === undefined) this.#send(frame);
   }
 
   /** Closes in order: what was sent before still arrives. */
   close(): void {
     if (this.#ended !== undefined) return;
-    this.#send(this, undefined);
+    this.#send(undefined);
     this.finish("closed");
   }
 

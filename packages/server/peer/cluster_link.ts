@@ -1,6 +1,9 @@
 import type { CallOptions, ClusterMember, Explanation } from "@dnd/client";
-import type { Entry } from "@dnd/store";
+import type { Entry, VersionedMap } from "@dnd/store";
 import type { Followed, FollowOptions } from "../node_core.ts";
+import type { NodeData } from "../node_data.ts";
+import type { NodeLogger } from "../node_logger.ts";
+import type { ResolvedNodeOptions } from "../node_options.ts";
 
 /** How far the first copy is. */
 export interface CopyProgress {
@@ -8,6 +11,19 @@ export interface CopyProgress {
   readonly keys: number;
   readonly bytes: number;
   readonly percent: number;
+}
+
+/** What a link to the others is made of. */
+export interface LinkParts {
+  readonly options: ResolvedNodeOptions;
+  readonly data: NodeData;
+  readonly map: VersionedMap;
+  readonly logger: NodeLogger;
+  readonly name: string;
+  /** The map has changed by another member's write. */
+  readonly onChanged: () => void;
+  /** Somebody else runs with this node's id (rule 19). */
+  readonly onCopy: () => void;
 }
 
 /** What a node knows of the others, and what it does with them. */
