@@ -1,4 +1,5 @@
-import { Ledger, randomFrom, startWriter } from "./_rig.ts";
+import { Ledger, randomFrom } from "./_rig.ts";
+import { startWriter } from "./_writer.ts";
 import { openMap } from "./open_map.ts";
 
 /** What a run of the crash rig found. */
@@ -12,16 +13,23 @@ export interface CrashResult {
 /** Kills a writer at random moments, and checks after each time what is there. */
 export async function runCrashes(
   folder: string,
-  options: { readonly cycles: number; readonly seed: number },
+  options: {
+    readonly cycles: number;
+    readonly seed: number;
+
+    /** For so many milliseconds this process stands still before each kill. Default: 0. */
+    readonly stallMs?: number;
+  },
 ): Promise<CrashResult> {
   const random = randomFrom(options.seed);
   const ledger = new Ledger();
   const lost: string[] = [];
   const wrong: string[] = [];
   for (let cycle = 1; cycle <= options.cycles; cycle += 1) {
-    const writer = startWriter(folder, ledger, { cycle });
+    const writer = startWriter(folder, { cycle, onLine: (line) => ledger.add(line) });
     await writer.acknowledged(1 + Math.floor(random() * 200));
     await afterMs(random() * 5); // anywhere in a commit
+    stall(options.stallMs ?? 0);
     writer.process.kill("SIGKILL");
     await writer.ended;
     if (writer.errors() !== "") wrong.push(`cycle ${cycle}: ${writer.errors()}`);
@@ -36,4 +44,9 @@ export async function runCrashes(
 
 function afterMs(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Blocks this process, as a busy machine does. */
+function stall(ms: number): void {
+  if (ms > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

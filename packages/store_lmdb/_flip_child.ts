@@ -8,7 +8,7 @@ import {
   type StoredEntry,
   VersionedMap,
 } from "@dnd/store";
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FLIP_KEYS, FLIP_NOW, fillMap, flipKey } from "./_flips.ts";
@@ -39,9 +39,14 @@ for (const bit of list.split(",").map(Number)) {
   bytes[bit >>> 3] = (bytes[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
   writeFileSync(path, bytes);
   rmSync(`${path}-lock`, { force: true });
-  process.stdout.write(`${await readAll(bit)}\n`);
+  say(await readAll(bit));
 }
 copyFileSync(pristine, path);
+
+/** Says a line, which is in the kernel when this returns: a flip may end the process at any moment. */
+function say(line: string): void {
+  writeSync(1, `${line}\n`);
+}
 
 async function readAll(bit: number): Promise<string> {
   let engine: Engine;
@@ -53,7 +58,7 @@ async function readAll(bit: number): Promise<string> {
   }
   let outcome = "harmless";
   const wrong = (what: string): void => {
-    process.stdout.write(`wrong bit ${bit}: ${what}\n`);
+    say(`wrong bit ${bit}: ${what}`);
   };
   /** Reads; an error is an answer. */
   const attempt = <T>(read: () => T, check: (value: T) => void): void => {

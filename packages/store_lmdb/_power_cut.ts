@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Ledger, randomFrom, startWriter } from "./_rig.ts";
+import { Ledger, randomFrom } from "./_rig.ts";
+import { startWriter } from "./_writer.ts";
 import { openMap } from "./open_map.ts";
 
 /** What a run of the power-cut rig found. */
@@ -102,7 +103,11 @@ export async function runPowerCuts(
   const folder = join(disk.folder, "data");
   try {
     for (let cycle = 1; cycle <= options.cuts; cycle += 1) {
-      const writer = startWriter(folder, ledger, { cycle, noSync: options.noSync === true });
+      const writer = startWriter(folder, {
+        cycle,
+        noSync: options.noSync === true,
+        onLine: (line) => ledger.add(line),
+      });
       await writer.acknowledged(1 + Math.floor(random() * 100));
       await new Promise((resolve) => setTimeout(resolve, random() * 5)); // anywhere in a commit
       disk.cut();

@@ -4,10 +4,9 @@
 //
 //     s <key> <number> <stamp>      written, and perhaps sent to others already
 //     a <key> <number> <stamp>      acknowledged
-import { LEAF_LEVEL, type VersionedMap } from "@dnd/store";
-import { type ChildProcess, spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+//
+// See _writer.ts for how the lines get here.
+import { LEAF_LEVEL, type StoredEntry, type VersionedMap } from "@dnd/store";
 
 /** A small generator of random numbers in [0, 1): mulberry32. */
 export function randomFrom(seed: number): () => number {
@@ -28,7 +27,8 @@ export function valueOf(key: string, number: number): Uint8Array | undefined {
 }
 
 interface Write {
-  readonly number: number;
+  /** `undefined`: nobody said what this is; it was reported once. */
+  readonly number: number | undefined;
   readonly stamp: number;
 }
 
@@ -42,16 +42,20 @@ export class Ledger {
   #lastStamp = 0;
   acknowledged = 0;
 
-  /** Takes in a line of the writer. */
+  /**
+   * Takes in a line of the writer.
+   *
+   * @throws {RangeError} if it is none: a whole line is never ignored
+   */
   add(line: string): void {
-    const [what, key, number, stamp] = line.split(" ");
-    if (key === undefined) return;
+    const [, what, key, number, stamp] = /^([as]) (\S+) (\d+) (\d+)$/.exec(line) ?? [];
+    if (key === undefined) throw new RangeError(`Cannot read the line ${JSON.stringify(line)}`);
     const write = { number: Number(number), stamp: Number(stamp) };
     const known = this.#writes.get(key) ?? [];
     if (what === "s") {
       this.#writes.set(key, [...known, write]);
       this.#lastStamp = Math.max(this.#lastStamp, write.stamp);
-    } else if (what === "a") {
+    } else {
       this.acknowledged += 1;
       this.#writes.set(
         key,
@@ -80,18 +84,19 @@ export class Ledger {
     }
     for (const [key, writes] of this.#writes) {
       const entry = map.peek(key);
-      const write = writes.find(({ stamp }) => stamp === entry?.version.time);
-      const expected = write && valueOf(key, write.number);
-      const isSame = expected === undefined ? entry?.deleted : equal(entry?.value, expected);
-      if (entry !== undefined && isSame !== true) wrong.push(`${key}: not what was written`);
+      const stamp = entry?.version.time ?? 0;
+      const write = writes.find((each) => each.stamp === stamp);
+      if (entry !== undefined && !isWhatWasWritten(entry, write)) {
+        wrong.push(`${key}: ${stamp} is not what was written`);
+      }
       // commits are in order: nothing older than the newest survivor may be missing
-      const due = writes.findLast(({ stamp }) => stamp <= newest)?.stamp ?? 0;
-      if (lost.length === 0 && (entry?.version.time ?? 0) !== due) {
+      const due = writes.findLast((each) => each.stamp <= newest)?.stamp ?? 0;
+      if (lost.length === 0 && stamp < due) {
         wrong.push(`${key}: ${due} is missing, but ${newest} is there`);
       }
-      this.#writes.set(key, write === undefined ? [] : [write]);
-      if (write === undefined) this.#acked.delete(key);
-      else this.#acked.set(key, write.stamp);
+      this.#writes.set(key, entry === undefined ? [] : [write ?? { number: undefined, stamp }]);
+      if (entry === undefined) this.#acked.delete(key);
+      else this.#acked.set(key, stamp);
     }
     wrong.push(...this.#checkFigures(map), ...this.#checkClock(map));
     return { lost, wrong };
@@ -123,71 +128,15 @@ export class Ledger {
   #checkClock(map: VersionedMap): string[] {
     const next = map.put(CLOCK_KEY, new Uint8Array()).version.time;
     const before = this.#lastStamp;
+    this.#lastStamp = Math.max(before, next);
     return next > before ? [] : [`the clock went back from ${before} to ${next}`];
   }
 }
 
-function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && Buffer.compare(a, b) === 0;
-}
-
-/** A writer in a process of its own. */
-export interface Writer {
-  readonly process: ChildProcess;
-
-  /** Resolves when so many writes were acknowledged; at once if the process has ended. */
-  acknowledged(count: number): Promise<void>;
-
-  /** Resolves when the process has ended and everything it said was read. */
-  readonly ended: Promise<void>;
-
-  /** What it wrote to standard error. */
-  readonly errors: () => string;
-}
-
-/** Starts a writer on a folder. */
-export function startWriter(
-  folder: string,
-  ledger: Ledger,
-  options: { readonly cycle: number; readonly noSync?: boolean },
-): Writer {
-  const script = fileURLToPath(new URL("./_rig_child.js", import.meta.url));
-  const args = [
-    script,
-    folder,
-    String(options.cycle),
-    options.noSync === true ? "no-sync" : "sync",
-  ];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
-  let count = 0;
-  let wake = (): void => undefined;
-  const lines = createInterface({ input: child.stdout });
-  lines.on("line", (line) => {
-    if (line.split(" ").length !== 4) return; // cut off
-    ledger.add(line);
-    if (line.startsWith("a")) count += 1;
-    wake();
-  });
-  let isOver = false;
-  const ended = new Promise<void>((resolve) => {
-    lines.once("close", () => {
-      isOver = true;
-      wake();
-      resolve();
-    });
-  });
-  return {
-    process: child,
-    ended,
-    errors: () => errors,
-    acknowledged: (wanted) =>
-      new Promise((resolve) => {
-        wake = () => {
-          if (count >= wanted || isOver) resolve();
-        };
-        wake();
-      }),
-  };
+function isWhatWasWritten(entry: StoredEntry, write: Write | undefined): boolean {
+  if (write === undefined) return false;
+  if (write.number === undefined) return true;
+  const expected = valueOf(entry.key, write.number);
+  if (expected === undefined) return entry.deleted === true;
+  return entry.deleted !== true && Buffer.compare(entry.value, expected) === 0;
 }

@@ -1,6 +1,11 @@
 // The writer of the rigs (see _rig.ts): some writers at once, each of which waits for its commit. Runs
 // until it is killed.
+//
+// Standard output is a file, and each line is in the kernel when `say` returns. `put` begins no commit
+// before the turn of the event loop ends, so no write is on disk whose `s` line is not there. (Written
+// as a stream to a parent that is busy, lines would queue in this process and be killed with it.)
 import { VersionedMap } from "@dnd/store";
+import { writeSync } from "node:fs";
 import { openEnvironment } from "./_environment.ts";
 import { openEngineWith } from "./_open_engine.ts";
 import { randomFrom, valueOf } from "./_rig.ts";
@@ -15,6 +20,11 @@ const engine = await openEngineWith({ folder }, (path) => openEnvironment(path, 
 const map = new VersionedMap({ node: "rig", engine, clock: Date.now });
 let number = Number(cycle) * 1_000_000;
 
+function say(line: string): void {
+  const bytes = Buffer.from(line);
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
+}
+
 async function write(): Promise<never> {
   for (;;) {
     number += 1;
@@ -23,9 +33,9 @@ async function write(): Promise<never> {
     const value = valueOf(key, mine);
     const entry = value === undefined ? map.delete(key) : map.put(key, value);
     const line = `${key} ${mine} ${entry.version.time}\n`;
-    process.stdout.write(`s ${line}`);
+    say(`s ${line}`);
     await map.committed();
-    process.stdout.write(`a ${line}`);
+    say(`a ${line}`);
   }
 }
 

@@ -45,3 +45,9 @@ export async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** Fails if a rig has something to report, and shows the first lines of it. */
+export function expectNone(what: string, lines: readonly string[]): void {
+  if (lines.length === 0) return;
+  throw new Error(`${lines.length} ${what}:\n${lines.slice(0, 10).join("\n")}`);
+}

@@ -3,6 +3,7 @@ import { expect } from "chai";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { FaultyEnvironment } from "./_faulty_environment.ts";
 import { openEngineWith } from "./_open_engine.ts";
 import { CuttableDisk, powerCutObstacle } from "./_power_cut.ts";
@@ -85,14 +86,14 @@ describe("a failed commit (rule 17)", () => {
     }
     const disk = new CuttableDisk(freshFolder());
     try {
-      const map = await openMap({ folder: join(disk.folder, "data") });
-      map.put("a", utf8("1"));
-      await map.committed();
-      disk.cut();
-      map.put("b", utf8("2"));
-      expect(codeOf(await rejection(map.committed()))).to.equal("storage-failed");
-      expect(codeOf(thrown(() => map.put("c", utf8("3"))))).to.equal("storage-failed");
-      await map.close();
+      const script = fileURLToPath(new URL("./_dying_disk_child.js", import.meta.url));
+      const { stdout, stderr, status } = spawnSync(process.execPath, [script, disk.folder], {
+        encoding: "utf8",
+        timeout: 30_000,
+      });
+      const codes = ["storage-failed", "storage-failed", "storage-failed"];
+      expect(stdout.trim().split("\n"), stderr).to.deep.equal(codes);
+      expect(status, stderr).to.equal(0);
     } finally {
       disk.remove();
     }
