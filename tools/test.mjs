@@ -17,10 +17,14 @@ const packages = readdirSync("packages").filter((p) =>
 rmSync(".reports", { recursive: true, force: true });
 
 const env = { ...process.env, ...(full ? { DND_FULL: "1" } : {}) };
-const run = spawnSync(process.execPath, [nx, "run-many", "-t", "test", "--nxBail=false"], {
-  stdio: ["ignore", "inherit", "inherit"],
-  env,
-});
+const run = spawnSync(
+  process.execPath,
+  [nx, "run-many", "-t", "test", "--nxBail=false", "--outputStyle=static"],
+  {
+    stdio: ["ignore", "inherit", "inherit"],
+    env,
+  },
+);
 
 let passed = 0;
 let failed = 0;

@@ -55,6 +55,11 @@ for (const failure of failures) {
   console.log(
     `\n${name}: FAILED ${failure.fullTitle}\n${failure.err.stack ?? failure.err.message}`,
   );
+  const { actual, expected } = failure.err;
+  if (expected !== undefined) {
+    console.log(`actual: ${String(actual).slice(0, 4000)}`);
+    console.log(`expected: ${String(expected).slice(0, 1000)}`);
+  }
 }
 console.log(
   `${name}: ${stats.passes} passed, ${stats.failures} failed, ${stats.pending} skipped in ${stats.duration} ms`,
