@@ -8,6 +8,7 @@ import type {
 } from "@dnd/client";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { ChangeFeed } from "./change_feed.ts";
+import type { WaitingWrites } from "./waiting_writes.ts";
 
 /** What `follow` waits for. */
 export interface FollowOptions {
@@ -36,6 +37,8 @@ export interface NodeCore {
   readonly generation: number;
   /** The entries. */
   readonly map: VersionedMap;
+  /** The single writes that wait for the disk. */
+  readonly writes: WaitingWrites;
   /** Committed changes, for watches. */
   readonly feed: ChangeFeed;
   /** The largest value that a client may write, in bytes. */

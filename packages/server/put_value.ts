@@ -77,12 +77,16 @@ export function beginPut(
   }
 }
 
-/** Stores a value and waits until it is durable, and held by as many members as asked for. */
+/**
+ * Stores a value and waits until it is durable, and held by as many members as asked for.
+ *
+ * @returns the receipt itself where there is nothing to wait for
+ */
 export function putValue(
   node: NodeCore,
   key: string,
   bytes: Uint8Array,
   options: PutValueOptions,
-): Promise<Receipt> {
+): Receipt | Promise<Receipt> {
   return finishWrite(node, beginPut(node, key, bytes, options), options);
 }

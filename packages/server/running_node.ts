@@ -13,6 +13,7 @@ import { toNodeError } from "./node_error.ts";
 import type { NodeLogger } from "./node_logger.ts";
 import type { ClusterLink } from "./peer/cluster_link.ts";
 import { programVersion } from "./program_version.ts";
+import { WaitingWrites } from "./waiting_writes.ts";
 
 /** Version of the gossip protocol that this program speaks. */
 const protocolVersion = 1;
@@ -44,10 +45,13 @@ export interface RunningNodeParts {
 /** One node with everything wired: what the operations work on. */
 export class RunningNode implements NodeCore {
   readonly feed: ChangeFeed;
+  readonly writes: WaitingWrites = new WaitingWrites();
   readonly #parts: RunningNodeParts;
   #closing = false;
   #failure: StorageError | undefined;
   #checking = false;
+  #commit: Promise<void> | undefined;
+  #checkedCommit: Promise<void> = Promise.resolve();
   #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   #expiryDue = Infinity;
 
@@ -214,13 +218,17 @@ export class RunningNode implements NodeCore {
     this.feed.close();
   }
 
-  async #committed(): Promise<void> {
-    try {
-      await this.map.committed();
-    } catch (error) {
-      this.#checkFailure(error);
-      throw error;
+  /** All writes of one commit wait for one promise. */
+  #committed(): Promise<void> {
+    const commit = this.map.committed();
+    if (commit !== this.#commit) {
+      this.#commit = commit;
+      this.#checkedCommit = commit.catch((error: unknown) => {
+        this.#checkFailure(error);
+        throw error;
+      });
     }
+    return this.#checkedCommit;
   }
 
   #checkFailure(error: unknown): void {

@@ -78,34 +78,57 @@ export interface Written {
 /**
  * Waits for what was asked for, and makes the receipt.
  *
+ * @returns the receipt itself where there is nothing to wait for: one node that keeps nothing on disk
  * @throws {DndError} `timeout` or `quorum-unavailable` with outcome `partial`; the write stays
  */
-export async function finishWrite(
+export function finishWrite(
   node: NodeCore,
-  { entry, needed, event }: Written,
+  written: Written,
   options: WriteOptions,
-): Promise<Receipt> {
-  let acked = 1;
-  let superseded = false;
+): Receipt | Promise<Receipt> {
+  if (written.needed > 1) return finishFollowed(node, written, options);
+  const { entry } = written;
   try {
-    if (needed > 1) {
-      // Disk and members at once: this node's own confirmation is among those that are waited for.
-      const [followed] = await Promise.all([
-        follow(node, { entry, needed, event }, options),
-        node.written([entry]),
-      ]);
-      acked = followed.acked;
-      superseded = followed.superseded;
-    } else {
-      const durable = node.written([entry]);
-      if (durable !== undefined) {
-        await durable;
-        superseded = isSuperseded(node, entry);
-      }
-    }
+    const durable = node.written([entry]);
+    if (durable === undefined) return receiptOf(node, written, { acked: 1, superseded: false });
+    const waiting = node.writes.begin(entry, node.map.counter);
+    return durable.then(
+      () => {
+        const superseded = node.writes.end(waiting, node.map.counter) ?? isSuperseded(node, entry);
+        return receiptOf(node, written, { acked: 1, superseded });
+      },
+      (error: unknown) => {
+        node.writes.end(waiting, 0);
+        throw toNodeError(error);
+      },
+    );
   } catch (error) {
     throw toNodeError(error);
   }
+}
+
+async function finishFollowed(
+  node: NodeCore,
+  written: Written,
+  options: WriteOptions,
+): Promise<Receipt> {
+  try {
+    // Disk and members at once: this node's own confirmation is among those that are waited for.
+    const [followed] = await Promise.all([
+      follow(node, written, options),
+      node.written([written.entry]),
+    ]);
+    return receiptOf(node, written, followed);
+  } catch (error) {
+    throw toNodeError(error);
+  }
+}
+
+function receiptOf(
+  node: NodeCore,
+  { entry, needed, event }: Written,
+  { acked, superseded }: { readonly acked: number; readonly superseded: boolean },
+): Receipt {
   return {
     acked,
     needed,
@@ -127,11 +150,15 @@ export async function finishWrite(
 }
 
 /** Whether this node holds a newer version by now. */
-export function isSuperseded(node: NodeCore, entry: Entry): boolean {
-  const held = node.map.peek(entry.key)?.version;
-  return (
-    held !== undefined && (held.time !== entry.version.time || held.node !== entry.version.node)
-  );
+function isSuperseded(node: NodeCore, entry: Entry): boolean {
+  try {
+    const held = node.map.peek(entry.key)?.version;
+    return (
+      held !== undefined && (held.time !== entry.version.time || held.node !== entry.version.node)
+    );
+  } catch (error) {
+    throw toNodeError(error);
+  }
 }
 
 async function follow(

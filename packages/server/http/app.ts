@@ -84,7 +84,7 @@ export function noSuchRoute(exchange: Exchange) {
 }
 
 /** Serves a request whose path has been matched. Both ways end here. */
-export function serveRoute(exchange: Exchange, paths: PathRoutes): Answer | Promise<Answer> {
+export function serveRoute(exchange: Exchange, paths: PathRoutes): Answer | PromiseLike<Answer> {
   const { method, path } = exchange;
   exchange.route = paths.path;
   if (method === "OPTIONS") {

@@ -177,8 +177,8 @@ export async function readJson(exchange: Exchange, maxBytes: number): Promise<un
   ) {
     throw problemError("unsupported-media-type", `The body must be application/json, not ${type}`);
   }
-  const bytes = await readBody(exchange, { bytes: maxBytes, code: "body-too-large" });
-  const text = decode(bytes);
+  const limit = { bytes: maxBytes, code: "body-too-large" } as const;
+  const text = await readBody(exchange, limit, decode);
   if (text === undefined) throw problemError("invalid-json", "The body is not UTF-8");
   try {
     return JSON.parse(text) as unknown;

@@ -3,6 +3,8 @@ import { admit } from "./admission.ts";
 import type { Answer } from "./answer.ts";
 import { createApp, keepExchange, serveRoute, type AppDependencies } from "./app.ts";
 import { Exchange } from "./exchange.ts";
+import { Later } from "./later.ts";
+import { Outgoing } from "./outgoing.ts";
 import { byPath } from "./routes.ts";
 import { problemAnswer, sendAnswer } from "./send_answer.ts";
 
@@ -30,15 +32,15 @@ export function createListener(
   const koa = createApp(dependencies);
   const values = byPath(routes).find((paths) => paths.path === "/kv/{key}");
 
-  const finish = (exchange: Exchange, answer: Answer): void => {
+  const outgoing = new Outgoing((exchange, answer) => {
     sendAnswer(exchange, answer)?.catch((error: unknown) => {
       context.logger.error({ err: error }, "an answer could not be sent");
       exchange.response.destroy();
     });
-  };
+  });
 
   const answerValue = (exchange: Exchange): void => {
-    let answer: Answer | Promise<Answer>;
+    let answer: Answer | PromiseLike<Answer>;
     try {
       admit(exchange, isLoopback(exchange));
       if (values === undefined) throw new Error("the value routes are missing");
@@ -46,25 +48,25 @@ export function createListener(
     } catch (error) {
       answer = problemAnswer(exchange, error);
     }
-    // A read is answered in the turn in which it came.
-    if (!(answer instanceof Promise)) finish(exchange, answer);
-    else {
-      answer.then(
-        (given) => finish(exchange, given),
-        (error: unknown) => finish(exchange, problemAnswer(exchange, error)),
-      );
+    if (!isLater(answer)) {
+      outgoing.push(exchange, answer);
+      return;
     }
+    const onAnswer = (given: Answer): void => outgoing.push(exchange, given);
+    const onError = (error: unknown): void => onAnswer(problemAnswer(exchange, error));
+    if (answer instanceof Later) answer.listen(onAnswer, onError);
+    else answer.then(onAnswer, onError);
   };
 
   const handle = (exchange: Exchange): void => {
     const { request, response } = exchange;
-    // A client that goes away in the middle is no error of ours.
-    request.on("error", ignore);
-    response.on("error", ignore);
     if (options.fastPath !== false && exchange.path.startsWith("/kv/")) {
       answerValue(exchange);
       return;
     }
+    // A client that goes away in the middle is no error of ours.
+    request.on("error", ignore);
+    response.on("error", ignore);
     keepExchange(exchange);
     koa(request, response).catch((error: unknown) => {
       context.logger.error({ err: error }, "an answer could not be sent");
@@ -79,6 +81,10 @@ export function createListener(
       handle(exchange);
     },
   };
+}
+
+function isLater(answer: Answer | PromiseLike<Answer>): answer is PromiseLike<Answer> {
+  return "then" in answer;
 }
 
 function ignore(): void {

@@ -26,7 +26,7 @@ export class NodeMetrics implements RequestObserver {
   readonly #seconds: Durations = new Durations();
   readonly #parts: NodeMetricsParts;
   /** Counts are plain numbers until the metrics are asked for: labels cost a hash each time. */
-  readonly #counts = new Map<string, RequestCount>();
+  readonly #counts = new Map<string, Map<string, Map<number, RequestCount>>>();
   readonly #gauges = new Map<string, Gauge<string>>();
 
   /** @param parts read when the metrics are asked for */
@@ -43,17 +43,30 @@ export class NodeMetrics implements RequestObserver {
   }
 
   answered(route: string, method: string, status: number, elapsedMs: number): void {
-    const key = `${method} ${status} ${route}`;
-    const known = this.#counts.get(key);
-    if (known === undefined) this.#counts.set(key, { route, method, status, count: 1 });
+    let methods = this.#counts.get(route);
+    if (methods === undefined) {
+      methods = new Map<string, Map<number, RequestCount>>();
+      this.#counts.set(route, methods);
+    }
+    let statuses = methods.get(method);
+    if (statuses === undefined) {
+      statuses = new Map<number, RequestCount>();
+      methods.set(method, statuses);
+    }
+    const known = statuses.get(status);
+    if (known === undefined) statuses.set(status, { route, method, status, count: 1 });
     else known.count += 1;
     this.#seconds.observe(route, elapsedMs);
   }
 
   /** The metrics as text. */
   async text(): Promise<{ readonly contentType: string; readonly text: string }> {
-    for (const { route, method, status, count } of this.#counts.values()) {
-      this.#requests.inc({ route, method, status: String(status) }, count);
+    for (const methods of this.#counts.values()) {
+      for (const statuses of methods.values()) {
+        for (const { route, method, status, count } of statuses.values()) {
+          this.#requests.inc({ route, method, status: String(status) }, count);
+        }
+      }
     }
     this.#counts.clear();
     this.#set("dnd_info", "1, with the node's id and version", 1, {

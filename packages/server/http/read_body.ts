@@ -1,7 +1,9 @@
+import type { IncomingMessage } from "node:http";
 import type { Outcome } from "@dnd/client";
 import { decode } from "../entry_text.ts";
 import { problemError, type ProblemCode } from "./problem.ts";
 import type { Exchange } from "./exchange.ts";
+import { Later } from "./later.ts";
 
 /** Longest time for a whole body. */
 const bodyMs = 30_000;
@@ -21,7 +23,13 @@ function tooLarge(limit: BodyLimit, length: number | undefined) {
   });
 }
 
-function begin(exchange: Exchange, limit?: BodyLimit): number | undefined {
+function declaredLength({ headers }: IncomingMessage): number | undefined {
+  const text = headers["content-length"];
+  return text === undefined ? undefined : Number(text);
+}
+
+/** The checks before a body, and the invitation to send it. */
+function begin(exchange: Exchange, limit?: BodyLimit): void {
   const { request, response } = exchange;
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
@@ -30,8 +38,7 @@ function begin(exchange: Exchange, limit?: BodyLimit): number | undefined {
       `Content-Encoding ${JSON.stringify(encoding)} is not supported; send the bytes as they are`,
     );
   }
-  const text = request.headers["content-length"];
-  const length = text === undefined ? undefined : Number(text);
+  const length = declaredLength(request);
   if (limit !== undefined && length !== undefined && length > limit.bytes) {
     throw tooLarge(limit, length);
   }
@@ -44,79 +51,123 @@ function begin(exchange: Exchange, limit?: BodyLimit): number | undefined {
     exchange.expectsContinue = false;
     response.writeContinue();
   }
-  return length;
 }
 
 function clientGone(outcome: Outcome) {
   return problemError("invalid-argument", "The body broke off", { outcome });
 }
 
-/** Bodies that are on their way, and when each is too late: one timer looks after all of them. */
-const waiting = new Map<() => void, number>();
+/** Bodies that are on their way: one timer looks after all of them. */
+const waiting = new Set<WaitingBody>();
 let sweep: ReturnType<typeof setInterval> | undefined;
 
-/** Calls back when a body takes too long. @returns ends it */
-function waitForBody(late: () => void): () => void {
-  waiting.set(late, performance.now() + bodyMs);
-  if (sweep === undefined) {
-    sweep = setInterval(() => {
-      const now = performance.now();
-      for (const [tooLate, deadline] of waiting) if (now > deadline) tooLate();
-      if (waiting.size > 0) return;
-      clearInterval(sweep);
-      sweep = undefined;
-    }, 1_000);
-    sweep.unref();
+function sweepBodies(): void {
+  const now = performance.now();
+  for (const body of waiting) body.checkTime(now);
+  if (waiting.size > 0) return;
+  clearInterval(sweep);
+  sweep = undefined;
+}
+
+/** A body on its way. */
+class WaitingBody {
+  readonly #request: IncomingMessage;
+  readonly #limit: BodyLimit;
+  readonly #startedAt: number;
+  readonly #onBody: (bytes: Uint8Array) => void;
+  readonly #onError: (error: unknown) => void;
+  #first: Uint8Array | undefined;
+  #chunks: Uint8Array[] | undefined;
+  #length = 0;
+
+  constructor(
+    { request, startedAt }: Exchange,
+    options: {
+      readonly limit: BodyLimit;
+      readonly onBody: (bytes: Uint8Array) => void;
+      readonly onError: (error: unknown) => void;
+    },
+  ) {
+    this.#request = request;
+    this.#limit = options.limit;
+    this.#startedAt = startedAt;
+    this.#onBody = options.onBody;
+    this.#onError = options.onError;
+    waiting.add(this);
+    if (sweep === undefined) {
+      sweep = setInterval(sweepBodies, 1_000);
+      sweep.unref();
+    }
+    // Nobody takes these away again: what comes later is not heard.
+    request.on("data", (chunk: Uint8Array) => this.#add(chunk));
+    request.on("end", () => this.#end());
+    request.on("close", () => this.#fail(clientGone("not-applied")));
+    // A client that goes away in the middle is no error of ours.
+    request.on("error", () => this.#fail(clientGone("not-applied")));
   }
-  return () => void waiting.delete(late);
+
+  checkTime(now: number): void {
+    if (now - this.#startedAt <= bodyMs) return;
+    this.#fail(
+      problemError("timeout", `The body took more than ${bodyMs / 1000} s`, {
+        outcome: "not-applied",
+      }),
+    );
+  }
+
+  #add(chunk: Uint8Array): void {
+    if (!waiting.has(this)) return;
+    this.#length += chunk.length;
+    if (this.#length > this.#limit.bytes) {
+      this.#fail(tooLarge(this.#limit, declaredLength(this.#request)));
+    } else if (this.#first === undefined) this.#first = chunk;
+    else (this.#chunks ??= [this.#first]).push(chunk);
+  }
+
+  #end(): void {
+    if (!waiting.delete(this)) return;
+    const bytes =
+      this.#chunks === undefined
+        ? (this.#first ?? new Uint8Array(0))
+        : join(this.#chunks, this.#length);
+    this.#forget();
+    this.#onBody(bytes);
+  }
+
+  #fail(error: unknown): void {
+    if (!waiting.delete(this)) return;
+    this.#forget();
+    this.#onError(error);
+  }
+
+  #forget(): void {
+    this.#first = undefined;
+    this.#chunks = undefined;
+  }
 }
 
 /**
- * Reads a whole body. What comes back may be a window into a larger buffer of the socket: who keeps it
- * makes a copy (the map does).
+ * Reads a whole body. What it is used for gets it in the turn in which its end came, and may keep it no
+ * longer than that without a copy: it can be a window into a larger buffer of the socket.
  *
  * @param limit refused above, before anything is read if the length is declared
- * @throws {DndError} 413, 415, `timeout` when the body is not there in 30 s
+ * @param use what the answer is made with
+ * @returns what `use` returns; rejects with a {@link DndError}: 413, 415, `timeout` when the body is not
+ *   there in 30 s
  */
-export function readBody(exchange: Exchange, limit: BodyLimit): Promise<Uint8Array> {
-  const declared = begin(exchange, limit);
-  const { request } = exchange;
-  return new Promise((resolve, reject) => {
-    let chunks: Uint8Array[] = [];
-    let length = 0;
-    const late = (): void => {
-      finish();
-      reject(
-        problemError("timeout", `The body took more than ${bodyMs / 1000} s`, {
-          outcome: "not-applied",
-        }),
-      );
-    };
-    const stopWaiting = waitForBody(late);
-    const onData = (chunk: Uint8Array): void => {
-      length += chunk.length;
-      if (length > limit.bytes) {
-        finish();
-        reject(tooLarge(limit, declared));
-        return;
-      }
-      chunks.push(chunk);
-    };
-    const onEnd = (): void => {
-      finish();
-      resolve(join(chunks, length));
-      chunks = [];
-    };
-    const onGone = (): void => {
-      finish();
-      reject(clientGone("not-applied"));
-    };
-    const finish = (): void => {
-      stopWaiting();
-      request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
-    };
-    request.on("data", onData).on("end", onEnd).on("close", onGone).on("error", onGone);
+export function readBody<T>(
+  exchange: Exchange,
+  limit: BodyLimit,
+  use: (bytes: Uint8Array) => T | Promise<T>,
+): Later<T> {
+  begin(exchange, limit);
+  const later = new Later<T>();
+  new WaitingBody(exchange, {
+    limit,
+    onBody: (bytes) => later.follow(() => use(bytes)),
+    onError: (error) => later.reject(error),
   });
+  return later;
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -41,5 +41,5 @@ export interface Route {
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Problems that this route may answer with, besides those of every route. */
   readonly problems: readonly ProblemCode[];
-  readonly handle: (exchange: Exchange, rest: string) => Answer | Promise<Answer>;
+  readonly handle: (exchange: Exchange, rest: string) => Answer | PromiseLike<Answer>;
 }

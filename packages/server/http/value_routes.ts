@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { isJsonType, versionToEtag, versionToMs, type Receipt } from "@dnd/client";
 import type { Entry } from "@dnd/store";
 import { z } from "zod";
@@ -149,7 +150,7 @@ function writeOptions(exchange: Exchange, query: z.output<typeof putQuery>): Wri
   };
 }
 
-async function put(exchange: Exchange, rest: string): Promise<Answer> {
+function put(exchange: Exchange, rest: string): PromiseLike<Answer> {
   const key = parseKeyPath(rest);
   const query = exchange.query === undefined ? noParameters : readQuery(exchange, putQuery);
   const contentType = requestType(exchange);
@@ -158,18 +159,24 @@ async function put(exchange: Exchange, rest: string): Promise<Answer> {
     throw problemError("invalid-argument", "Parts of a value cannot be stored (Content-Range)");
   }
   const { node } = exchange.context;
-  const bytes = await readBody(exchange, { bytes: node.maxValueBytes, code: "value-too-large" });
-  if (isJsonType(contentType)) checkJson(bytes, contentType);
-  const { w, timeoutMs, ifMatch, ifNoneMatch, signal } = options;
-  const receipt = await putValue(node, key, bytes, {
-    w,
-    timeoutMs,
-    ifMatch,
-    ifNoneMatch,
-    signal,
-    contentType,
-    ttlMs: query.ttl,
+  const limit = { bytes: node.maxValueBytes, code: "value-too-large" } as const;
+  return readBody(exchange, limit, (bytes) => {
+    if (isJsonType(contentType)) checkJson(bytes, contentType);
+    const { w, timeoutMs, ifMatch, ifNoneMatch, signal } = options;
+    const receipt = putValue(node, key, bytes, {
+      w,
+      timeoutMs,
+      ifMatch,
+      ifNoneMatch,
+      signal,
+      contentType,
+      ttlMs: query.ttl,
+    });
+    return receipt instanceof Promise ? receipt.then(putAnswer) : putAnswer(receipt);
   });
+}
+
+function putAnswer(receipt: Receipt): Answer {
   return {
     status: 200,
     headers: ["Content-Type", "text/plain; charset=utf-8", ...receiptHeaders(receipt)],
@@ -178,7 +185,8 @@ async function put(exchange: Exchange, rest: string): Promise<Answer> {
 }
 
 function checkJson(bytes: Uint8Array, contentType: string): void {
-  const text = decode(bytes);
+  // Most JSON is ASCII, whose text is made by copying it.
+  const text = Buffer.isBuffer(bytes) && isAscii(bytes) ? bytes.toString("latin1") : decode(bytes);
   try {
     if (text === undefined) throw new SyntaxError("it is not UTF-8");
     JSON.parse(text);
@@ -191,14 +199,19 @@ function checkJson(bytes: Uint8Array, contentType: string): void {
   }
 }
 
+/** The last value of Dnd-Replicas: it hardly ever changes. */
+let replicas = { acked: 0, needed: 0, members: 0, text: "" };
+
+function replicasText({ acked, needed, members }: Receipt): string {
+  if (replicas.acked !== acked || replicas.needed !== needed || replicas.members !== members) {
+    const text = `acked=${acked}, needed=${needed}, members=${members}`;
+    replicas = { acked, needed, members, text };
+  }
+  return replicas.text;
+}
+
 function receiptHeaders(receipt: Receipt): string[] {
-  const { acked, needed, members } = receipt;
-  const headers = [
-    "ETag",
-    receipt.etag,
-    "Dnd-Replicas",
-    `acked=${acked}, needed=${needed}, members=${members}`,
-  ];
+  const headers = ["ETag", receipt.etag, "Dnd-Replicas", replicasText(receipt)];
   if (receipt.event !== undefined) headers.push("Dnd-Event", receipt.event);
   if (receipt.superseded) headers.push("Dnd-Superseded", "true");
   return headers;
