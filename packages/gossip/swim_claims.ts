@@ -68,12 +68,14 @@ export class Claims {
    */
   apply(claim: Member, via: string, channel: Channel): boolean {
     const context = this.#context;
+    const record = context.table.get(claim.id);
+    // Nodes of one process share what they know, and a suspicion has accusers to count.
+    if (record?.member === claim && claim.state !== "suspect") return false;
     if (!isSane(claim) || !this.#fits(claim)) {
       context.counters.claimsRefused += 1;
       return false;
     }
-    if (claim.id === context.self.id) return this.#aboutSelf(claim);
-    const record = context.table.get(claim.id);
+    if (record === context.self) return this.#aboutSelf(claim);
     if (record === undefined) return this.#meet(claim, channel);
     if (via !== claim.id && jumps(record.member, claim)) {
       context.counters.claimsRefused += 1;

@@ -3,7 +3,6 @@
  * timers by token, and how packets are made.
  */
 import {
-  encode,
   type Envelope,
   type EnvelopeMessage,
   type Member,
@@ -22,7 +21,7 @@ import { type MemberRecord, MemberTable } from "./swim_members.ts";
 import { profiles, type SwimOptions, type SwimTiming } from "./swim_options.ts";
 import { newRoundTrip, type RoundTrip } from "./swim_round_trip.ts";
 import { RumorQueue } from "./swim_rumors.ts";
-import { baseBytes, memberBytes } from "./swim_size.ts";
+import { baseBytes, envelopeBytes, memberBytes } from "./swim_size.ts";
 import type {
   Destination,
   Effect,
@@ -270,7 +269,7 @@ export class SwimContext {
 
   /** A padding field has a tag of two bytes and a length of two. */
   #pad(envelope: Envelope): Envelope {
-    const bytes = PACKET_OVERHEAD_BYTES + encode(envelope).length + 4;
+    const bytes = PACKET_OVERHEAD_BYTES + envelopeBytes(envelope) + 4;
     const padding = this.timing.maxDatagramBytes - bytes;
     return padding > 127 ? { ...envelope, padding } : envelope;
   }

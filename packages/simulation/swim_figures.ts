@@ -7,7 +7,8 @@ import { SwimWorld } from "./swim_world.ts";
 
 /** A cluster that knows itself and had time to get quiet. */
 function quietWorld(nodes: number, seed: number, options: { lossRate?: number } = {}): SwimWorld {
-  const world = new SwimWorld({ nodes, seed, network: { lossRate: options.lossRate ?? 0 } });
+  const network = { lossRate: options.lossRate ?? 0 };
+  const world = new SwimWorld({ nodes, seed, network, node: { wire: "parcels" } });
   world.simulation.runUntil(
     () => world.running().every((node) => node.swim.sizes().members === nodes),
     { limitMs: 120_000, everyMs: 100 },
@@ -71,7 +72,7 @@ export function paused(options: {
   const world = new SwimWorld({
     nodes: options.nodes,
     seed: options.seed,
-    node: { localHealth: options.localHealth },
+    node: { localHealth: options.localHealth, wire: "parcels" },
   });
   const { simulation } = world;
   simulation.run(30_000);

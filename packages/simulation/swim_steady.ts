@@ -35,7 +35,7 @@ export interface SteadyReport {
 
 /** A cluster at rest under loss for as long as wanted; in the end one machine is switched off. */
 export function runSteady(options: SteadyOptions): SteadyReport {
-  const world = new SwimWorld(options);
+  const world = new SwimWorld({ ...options, node: { wire: "parcels", ...options.node } });
   const { simulation } = world;
   const bounds = new BoundsChecker(world, { maxDatagramBytes: 1352 });
   const deaths = new FalseDeathChecker(world, { graceMs: 0 });

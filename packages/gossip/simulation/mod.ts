@@ -18,6 +18,7 @@
  * @module
  */
 export * from "./create_simulation.ts";
+export * from "./parcel.ts";
 export * from "./prng.ts";
 export * from "./simulated_host.ts";
 export * from "./simulated_network.ts";

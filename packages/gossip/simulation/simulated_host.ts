@@ -1,6 +1,7 @@
+import type { Parcel } from "./parcel.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedStream, StreamEnd } from "./simulated_stream.ts";
-import type { VirtualClock } from "./virtual_clock.ts";
+import type { Task, VirtualClock } from "./virtual_clock.ts";
 
 /** A program that runs on a simulated host. Made anew at each start of the process. */
 export interface Program {
@@ -9,6 +10,9 @@ export interface Program {
 
   /** A datagram came. */
   datagram?(bytes: Uint8Array, from: string): void;
+
+  /** A parcel came, in place of a datagram. Without this method it is lost. */
+  parcel?(parcel: Parcel, from: string): void;
 
   /** Somebody opened a stream. Without this method streams are refused. */
   stream?(stream: SimulatedStream): void;
@@ -22,7 +26,7 @@ export type ProgramFactory = (host: SimulatedHost) => Program;
 
 /** The network, as a host sees it. */
 export interface HostNetwork {
-  send(from: SimulatedHost, to: string, bytes: Uint8Array): void;
+  send(from: SimulatedHost, to: string, datagram: Uint8Array | Parcel): void;
   open(from: SimulatedHost, to: string, purpose: string): SimulatedStream;
   dropStreams(host: SimulatedHost, end: StreamEnd): void;
 }
@@ -113,17 +117,12 @@ export class SimulatedHost {
 
   /** Runs `run` in `delayMs`, unless the process has ended by then; late while it is paused. */
   schedule(delayMs: number, run: () => void): void {
-    const epoch = this.epoch;
-    this.#clock.schedule(delayMs + this.#slowness(), () => {
-      if (epoch !== this.epoch) return;
-      if (this.#state === "paused") this.#waiting.timers.push(run);
-      else if (this.#state === "running") run();
-    });
+    this.#clock.schedule(delayMs + this.#slowness(), new HostTimer(this, run));
   }
 
-  /** Sends a datagram. It may be lost, late, doubled, out of order. */
-  send(to: string, bytes: Uint8Array): void {
-    if (this.#state === "running") this.#network.send(this, to, bytes);
+  /** Sends a datagram, or what stands for one. It may be lost, late, doubled, out of order. */
+  send(to: string, datagram: Uint8Array | Parcel): void {
+    if (this.#state === "running") this.#network.send(this, to, datagram);
   }
 
   /** Opens a stream; listen to its `onOpen`, `onFrame` and `onEnd`. */
@@ -195,6 +194,25 @@ export class SimulatedHost {
     }
   }
 
+  /** @internal a timer is due: now, or when the process goes on */
+  fire(run: () => void): void {
+    if (this.#state === "running") run();
+    else if (this.#state === "paused") this.#waiting.timers.push(run);
+  }
+
+  /** @internal a datagram is there */
+  receive(datagram: Uint8Array | Parcel, from: string): void {
+    if (this.#state === "running") {
+      if (datagram instanceof Uint8Array) this.#program.datagram?.(datagram, from);
+      else this.#program.parcel?.(datagram, from);
+      return;
+    }
+    const { epoch } = this;
+    this.arrive(datagram.length + 64, () => {
+      if (this.epoch === epoch) this.receive(datagram, from);
+    });
+  }
+
   #slowness(): number {
     return this.slowMs > 0 ? this.prng.between(0, this.slowMs) : 0;
   }
@@ -207,5 +225,21 @@ export class SimulatedHost {
     this.#state = state;
     this.epoch += 1;
     this.#network.dropStreams(this, state === "down" ? "reset" : "timeout");
+  }
+}
+
+class HostTimer implements Task {
+  #host: SimulatedHost;
+  #epoch: number;
+  #run: () => void;
+
+  constructor(host: SimulatedHost, run: () => void) {
+    this.#host = host;
+    this.#epoch = host.epoch;
+    this.#run = run;
+  }
+
+  run(): void {
+    if (this.#host.epoch === this.#epoch) this.#host.fire(this.#run);
   }
 }

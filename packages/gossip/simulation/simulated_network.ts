@@ -1,8 +1,9 @@
+import type { Parcel } from "./parcel.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedHost } from "./simulated_host.ts";
 import { SimulatedStream, type StreamEnd } from "./simulated_stream.ts";
 import type { Trace } from "./trace.ts";
-import type { VirtualClock } from "./virtual_clock.ts";
+import type { Task, VirtualClock } from "./virtual_clock.ts";
 
 type Stream = SimulatedStream<SimulatedHost>;
 
@@ -59,7 +60,8 @@ export class SimulatedNetwork {
   };
 
   /** Sees each datagram when it is sent; for checkers. */
-  onDatagram: ((from: SimulatedHost, to: string, bytes: Uint8Array) => void) | undefined;
+  onDatagram:
+    ((from: SimulatedHost, to: string, datagram: Uint8Array | Parcel) => void) | undefined;
 
   #clock: VirtualClock;
   #prng: Prng;
@@ -140,12 +142,13 @@ export class SimulatedNetwork {
   }
 
   /** @internal */
-  send(from: SimulatedHost, to: string, bytes: Uint8Array): void {
-    const counters = this.counters;
+  send(from: SimulatedHost, to: string, datagram: Uint8Array | Parcel): void {
+    const { counters } = this;
+    const { length } = datagram;
     counters.datagrams += 1;
-    counters.bytes += bytes.length;
-    if (bytes.length > counters.largestDatagram) counters.largestDatagram = bytes.length;
-    this.onDatagram?.(from, to, bytes);
+    counters.bytes += length;
+    if (length > counters.largestDatagram) counters.largestDatagram = length;
+    this.onDatagram?.(from, to, datagram);
     const host = this.#hosts.get(to);
     if (host === undefined || !this.connected(from, host)) {
       counters.cut += 1;
@@ -156,10 +159,10 @@ export class SimulatedNetwork {
       counters.lost += 1;
       return;
     }
-    this.#deliver(from, host, bytes, conditions);
+    this.#deliver(from, host, datagram, conditions);
     if (this.#prng.chance(conditions.duplicateRate)) {
       counters.duplicated += 1;
-      this.#deliver(from, host, bytes, conditions);
+      this.#deliver(from, host, datagram, conditions);
     }
   }
 
@@ -191,7 +194,7 @@ export class SimulatedNetwork {
   #deliver(
     from: SimulatedHost,
     to: SimulatedHost,
-    bytes: Uint8Array,
+    datagram: Uint8Array | Parcel,
     conditions: LinkConditions,
   ): void {
     let delay = this.#delay(conditions);
@@ -199,15 +202,14 @@ export class SimulatedNetwork {
       delay += this.#prng.between(0, 10 * conditions.maxDelayMs);
     }
     if (to.slowMs > 0) delay += this.#prng.between(0, to.slowMs);
-    const address = from.address;
-    this.#clock.schedule(delay, () => {
-      this.counters.delivered += 1;
-      this.#trace.add(this.#clock.now, from.index * 65_536 + to.index, bytes);
-      const epoch = to.epoch;
-      to.arrive(bytes.length + 64, () => {
-        if (to.epoch === epoch) to.program.datagram?.(bytes, address);
-      });
-    });
+    this.#clock.schedule(delay, new Delivery(this, from, to, datagram));
+  }
+
+  /** @internal a datagram is there */
+  arrived(from: SimulatedHost, to: SimulatedHost, datagram: Uint8Array | Parcel): void {
+    this.counters.delivered += 1;
+    this.#trace.add(this.#clock.now, from.index * 65_536 + to.index, datagram);
+    to.receive(datagram, from.address);
   }
 
   #delay(conditions: LinkConditions): number {
@@ -268,7 +270,7 @@ export class SimulatedNetwork {
   }
 
   /** A frame, or the end of the stream (no frame), on its way: lost segments are sent again. */
-  #sendFrame(stream: Stream, frame: Uint8Array | undefined): void {
+  #sendFrame(stream: Stream, frame: Uint8Array | Parcel | undefined): void {
     const other = stream.other;
     if (frame === undefined) this.#streams.delete(stream);
     if (other === undefined) return;
@@ -330,6 +332,30 @@ export class SimulatedNetwork {
   }
 }
 
+/** A datagram on its way. */
+class Delivery implements Task {
+  #network: SimulatedNetwork;
+  #from: SimulatedHost;
+  #to: SimulatedHost;
+  #datagram: Uint8Array | Parcel;
+
+  constructor(
+    network: SimulatedNetwork,
+    from: SimulatedHost,
+    to: SimulatedHost,
+    datagram: Uint8Array | Parcel,
+  ) {
+    this.#network = network;
+    this.#from = from;
+    this.#to = to;
+    this.#datagram = datagram;
+  }
+
+  run(): void {
+    this.#network.arrived(this.#from, this.#to, this.#datagram);
+  }
+}
+
 interface Attempt {
   readonly startedAt: number;
   readonly retryMs: number;
@@ -337,7 +363,7 @@ interface Attempt {
 
 interface Segment extends Attempt {
   readonly sequence: number;
-  readonly frame: Uint8Array | undefined;
+  readonly frame: Uint8Array | Parcel | undefined;
 }
 
 function link(from: SimulatedHost, to: SimulatedHost): string {

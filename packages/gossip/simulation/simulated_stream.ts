@@ -1,3 +1,5 @@
+import type { Parcel } from "./parcel.ts";
+
 /** Why a stream ended: in order, refused, no answer in time, or the other process went away. */
 export type StreamEnd = "closed" | "refused" | "timeout" | "reset";
 
@@ -15,6 +17,9 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
   /** Called for each frame. Frames that came before it was set are kept. */
   onFrame: ((frame: Uint8Array) => void) | undefined;
 
+  /** Called for each parcel, in order among the frames. To be set before `onFrame`. */
+  onParcel: ((parcel: Parcel) => void) | undefined;
+
   /** Called when the connection stands (for the opener). */
   onOpen: (() => void) | undefined;
 
@@ -31,10 +36,10 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
   other: SimulatedStream<Host> | undefined;
 
   #ended: StreamEnd | undefined;
-  #early: Uint8Array[] = [];
+  #early: (Uint8Array | Parcel)[] = [];
   #expected = 0;
-  #overtaking: Map<number, Uint8Array | undefined> = new Map();
-  readonly #send: (frame: Uint8Array | undefined) => void;
+  #overtaking: Map<number, Uint8Array | Parcel | undefined> = new Map();
+  readonly #send: (frame: Uint8Array | Parcel | undefined) => void;
 
   /** @internal streams are made by the network */
   constructor(
@@ -42,7 +47,7 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
     options: {
       readonly peerAddress: string;
       readonly purpose: string;
-      readonly send: (frame: Uint8Array | undefined) => void;
+      readonly send: (frame: Uint8Array | Parcel | undefined) => void;
     },
   ) {
     this.host = host;
@@ -60,8 +65,8 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
     return this.#ended;
   }
 
-  /** Sends one frame. After the end it does nothing. */
-  send(frame: Uint8Array): void {
+  /** Sends one frame, or what stands for one. After the end it does nothing. */
+  send(frame: Uint8Array | Parcel): void {
     if (this.#ended === undefined) this.#send(frame);
   }
 
@@ -73,9 +78,12 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
   }
 
   /** @internal what can be delivered now that this segment is here; an end is `undefined` */
-  inOrder(sequence: number, frame: Uint8Array | undefined): (Uint8Array | undefined)[] {
+  inOrder(
+    sequence: number,
+    frame: Uint8Array | Parcel | undefined,
+  ): (Uint8Array | Parcel | undefined)[] {
     this.#overtaking.set(sequence, frame);
-    const ready: (Uint8Array | undefined)[] = [];
+    const ready: (Uint8Array | Parcel | undefined)[] = [];
     while (this.#overtaking.has(this.#expected)) {
       ready.push(this.#overtaking.get(this.#expected));
       this.#overtaking.delete(this.#expected++);
@@ -84,10 +92,10 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
   }
 
   /** @internal */
-  receive(frame: Uint8Array): void {
+  receive(frame: Uint8Array | Parcel): void {
     if (this.#ended !== undefined) return;
     if (this.onFrame === undefined) this.#early.push(frame);
-    else this.onFrame(frame);
+    else this.#give(frame);
     this.flush();
   }
 
@@ -95,8 +103,13 @@ export class SimulatedStream<Host extends { readonly epoch: number } = { readonl
   flush(): void {
     while (this.onFrame !== undefined && this.#early.length > 0) {
       const frame = this.#early.shift();
-      if (frame !== undefined) this.onFrame(frame);
+      if (frame !== undefined) this.#give(frame);
     }
+  }
+
+  #give(frame: Uint8Array | Parcel): void {
+    if (frame instanceof Uint8Array) this.onFrame?.(frame);
+    else this.onParcel?.(frame);
   }
 
   /** @internal */

@@ -1,3 +1,5 @@
+import type { Parcel } from "./parcel.ts";
+
 /**
  * A running hash over everything that happened, in order: two runs with the same trace hash did the
  * same things at the same times (FNV-1a, two lanes of 32 bits).
@@ -9,16 +11,18 @@ export class Trace {
   /** Events folded in. */
   count = 0;
 
-  /** Folds in one event: when, what, and its bytes if it has any. */
-  add(at: number, what: number, bytes?: Uint8Array): void {
+  /** Folds in one event: when, what, and its bytes if it has any; of a parcel its length. */
+  add(at: number, what: number, load?: Uint8Array | Parcel): void {
     this.count += 1;
     this.#fold(Math.floor(at * 1000) | 0);
     this.#fold(what);
-    if (bytes === undefined) return;
-    let a = this.#a;
-    for (let i = 0; i < bytes.length; i += 1) a = Math.imul(a ^ (bytes[i] as number), 0x01000193);
-    this.#a = a;
-    this.#fold(bytes.length);
+    if (load === undefined) return;
+    if (load instanceof Uint8Array) {
+      let a = this.#a;
+      for (let i = 0; i < load.length; i += 1) a = Math.imul(a ^ (load[i] as number), 0x01000193);
+      this.#a = a;
+    }
+    this.#fold(load.length);
   }
 
   #fold(value: number): void {

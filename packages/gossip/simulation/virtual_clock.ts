@@ -1,17 +1,32 @@
+/** Something that runs at its time. */
+export interface Task {
+  run(): void;
+}
+
 /**
  * Time that passes only when somebody runs it. Events due at the same moment run in the order in which
  * they were scheduled, so a run depends on nothing but its inputs.
  *
- * The queue is a binary heap over three parallel arrays: no allocation for an event but its callback.
+ * The queue is a binary heap of times beside the places where the events lie, all in typed arrays: an
+ * event is moved by two numbers, and none is allocated for it.
  */
 export class VirtualClock {
   #now: number;
   #size = 0;
-  #order = 0;
+  #scheduled = 0;
   #executed = 0;
+
+  /** By position in the heap: when, and the place of the event. */
   #at: Float64Array = new Float64Array(1024);
-  #sequence: Float64Array = new Float64Array(1024);
-  #run: (() => void)[] = [];
+  #place: Int32Array = new Int32Array(1024);
+
+  /** By place: how many were scheduled before it, and what it does. */
+  #order: Float64Array = new Float64Array(1024);
+  #events: (Task | (() => void))[] = [];
+
+  /** Places that are free, as a stack. */
+  #free: Int32Array = new Int32Array(1024);
+  #frees = 0;
 
   /** @param startMs first value of {@linkcode now}; default 0 */
   constructor(startMs = 0) {
@@ -33,29 +48,40 @@ export class VirtualClock {
     return this.#executed;
   }
 
-  /** Runs `run` in `delayMs` of virtual time; a negative or odd delay counts as 0. */
-  schedule(delayMs: number, run: () => void): void {
+  /** Runs `event` in `delayMs` of virtual time; a negative or odd delay counts as 0. */
+  schedule(delayMs: number, event: Task | (() => void)): void {
     const at = this.#now + (delayMs > 0 ? delayMs : 0);
     if (this.#size === this.#at.length) this.#grow();
-    const sequence = this.#order++;
+    const place = this.#frees > 0 ? (this.#free[--this.#frees] as number) : this.#events.length;
+    this.#events[place] = event;
+    this.#order[place] = this.#scheduled++;
+    const times = this.#at;
+    const places = this.#place;
     let hole = this.#size++;
     while (hole > 0) {
       const parent = (hole - 1) >>> 1;
-      if ((this.#at[parent] as number) <= at) break;
-      this.#move(parent, hole);
+      const parentAt = times[parent] as number;
+      if (parentAt <= at) break;
+      times[hole] = parentAt;
+      places[hole] = places[parent] as number;
       hole = parent;
     }
-    this.#place(hole, at, sequence, run);
+    times[hole] = at;
+    places[hole] = place;
   }
 
   /** Runs one event. Returns false when there is none. */
   step(): boolean {
     if (this.#size === 0) return false;
-    const run = this.#run[0] as () => void;
+    const place = this.#place[0] as number;
+    const event = this.#events[place] as Task | (() => void);
     this.#now = this.#at[0] as number;
+    this.#events[place] = nothing;
+    this.#free[this.#frees++] = place;
     this.#removeFirst();
     this.#executed += 1;
-    run();
+    if (typeof event === "function") event();
+    else event.run();
     return true;
   }
 
@@ -86,48 +112,49 @@ export class VirtualClock {
 
   #removeFirst(): void {
     const last = --this.#size;
-    const at = this.#at[last] as number;
-    const sequence = this.#sequence[last] as number;
-    const run = this.#run[last] as () => void;
-    this.#run.length = last;
     if (last === 0) return;
+    const times = this.#at;
+    const places = this.#place;
+    const at = times[last] as number;
+    const place = places[last] as number;
     let hole = 0;
     for (;;) {
       let child = 2 * hole + 1;
       if (child >= last) break;
-      if (child + 1 < last && this.#before(child + 1, child)) child += 1;
-      const childAt = this.#at[child] as number;
-      if (childAt > at || (childAt === at && (this.#sequence[child] as number) > sequence)) break;
-      this.#move(child, hole);
+      if (child + 1 < last && this.#isBefore(child + 1, child)) child += 1;
+      const childAt = times[child] as number;
+      if (childAt > at) break;
+      if (childAt === at && this.#orderAt(child) > (this.#order[place] as number)) break;
+      times[hole] = childAt;
+      places[hole] = places[child] as number;
       hole = child;
     }
-    this.#place(hole, at, sequence, run);
+    times[hole] = at;
+    places[hole] = place;
   }
 
-  #before(a: number, b: number): boolean {
+  #isBefore(a: number, b: number): boolean {
     const difference = (this.#at[a] as number) - (this.#at[b] as number);
     if (difference !== 0) return difference < 0;
-    return (this.#sequence[a] as number) < (this.#sequence[b] as number);
+    return this.#orderAt(a) < this.#orderAt(b);
   }
 
-  #move(from: number, to: number): void {
-    this.#at[to] = this.#at[from] as number;
-    this.#sequence[to] = this.#sequence[from] as number;
-    this.#run[to] = this.#run[from] as () => void;
-  }
-
-  #place(index: number, at: number, sequence: number, run: () => void): void {
-    this.#at[index] = at;
-    this.#sequence[index] = sequence;
-    this.#run[index] = run;
+  #orderAt(position: number): number {
+    return this.#order[this.#place[position] as number] as number;
   }
 
   #grow(): void {
-    const at = new Float64Array(this.#at.length * 2);
-    const sequence = new Float64Array(this.#at.length * 2);
-    at.set(this.#at);
-    sequence.set(this.#sequence);
-    this.#at = at;
-    this.#sequence = sequence;
+    const length = this.#at.length * 2;
+    this.#at = grown(new Float64Array(length), this.#at);
+    this.#order = grown(new Float64Array(length), this.#order);
+    this.#place = grown(new Int32Array(length), this.#place);
+    this.#free = grown(new Int32Array(length), this.#free);
   }
 }
+
+function grown<List extends Float64Array | Int32Array>(list: List, old: List): List {
+  list.set(old);
+  return list;
+}
+
+function nothing(): void {}
