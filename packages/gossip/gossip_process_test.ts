@@ -80,7 +80,7 @@ describe("GossipNode on real processes", () => {
     const blocked = await spawnNode({ seeds });
     await until(() => [a, b].every((node) => node.member(blocked.id)?.state === "alive"));
     const heard = watch([a, b], blocked.id);
-    const ms = full ? 5_000 : 2_000;
+    const ms = full ? 5_000 : 1_500;
     blocked.tell({ block: ms });
     await until(() => allHeard(heard, "stalled"), { ms, what: "everybody sees it stalled" });
     expect([a, b].map((node) => node.member(blocked.id)?.stalled)).to.deep.equal([true, true]);

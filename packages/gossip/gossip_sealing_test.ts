@@ -7,7 +7,7 @@ import { Keyring, SealedPacketCodec } from "@dnd/protocol/sealing";
 import type { PacketCounters } from "./_packet_gate.ts";
 import { until } from "./_test_utils.ts";
 import { GossipNode } from "./gossip_node.ts";
-import type { GossipNodeOptions } from "./gossip_options.ts";
+import type { GossipLogger, GossipNodeOptions } from "./gossip_options.ts";
 
 describe("Sealing of a running GossipNode", () => {
   const nodes: GossipNode[] = [];
@@ -81,6 +81,15 @@ describe("Sealing of a running GossipNode", () => {
     return { socket, answers, port: socket.address().port };
   }
 
+  /** A logger that counts its lines by their text. */
+  function recorder(): { logger: GossipLogger; lines: Map<string, number> } {
+    const lines = new Map<string, number>();
+    const write = (_fields: object, message: string): void => {
+      lines.set(message, (lines.get(message) ?? 0) + 1);
+    };
+    return { logger: { debug: write, info: write, warn: write, error: write }, lines };
+  }
+
   const packetsOf = (cluster: readonly GossipNode[]): Promise<PacketCounters[]> =>
     Promise.all(cluster.map(async (node) => (await node.counters()).packets));
 
@@ -95,26 +104,31 @@ describe("Sealing of a running GossipNode", () => {
 
   it("lets nobody in with another key, without one, or of another cluster; each is counted", async () => {
     const key = randomBytes(32);
-    const [a] = await startCluster(2, { keys: [key] });
-    const seeds = [a?.address ?? ""];
+    const { logger, lines } = recorder();
+    const a = await startNode({ keys: [key], logger });
+    const seeds = [a.address];
+    await startNode({ keys: [key], seeds });
+    await until(() => alive(a) === 2);
     const strangers = await Promise.all([
       startNode({ seeds, keys: [randomBytes(32)] }),
       startNode({ seeds }),
       startNode({ seeds, keys: [key], cluster: "other" }),
     ]);
-    if (a === undefined) throw new Error("no node");
     const reasons = ["wrong-key", "unsealed", "wrong-cluster"];
     await until(async () => {
       const dropped = await droppedBy(a);
       return reasons.every((reason) => reason in dropped);
     });
+    const said = (reason: string): boolean => lines.has(`packet dropped: ${reason}`);
+    await until(() => reasons.every(said), { what: "each has a line of its own in the log" });
     expect(a.members()).to.have.length(2);
     for (const stranger of strangers) expect(stranger.members()).to.have.length(1);
   });
 
   it("rotates keys by accept, use, retire, without losing a packet", async () => {
     const [oldKey, newKey] = [randomBytes(32), randomBytes(32)];
-    const cluster = await startCluster(3, { keys: [oldKey] });
+    const timing = { probeIntervalMs: 75 };
+    const cluster = await startCluster(3, { keys: [oldKey], timing });
     const [a, b] = cluster;
     if (a === undefined || b === undefined) throw new Error("no nodes");
     b.onStream("idle", async (stream) => {
@@ -183,12 +197,13 @@ describe("Sealing of a running GossipNode", () => {
 
   it("answers nothing to forged, damaged, replayed, foreign and senseless packets (RULES 13)", async () => {
     const key = randomBytes(32);
-    const cluster = await startCluster(2, { keys: [key] });
-    const [a] = cluster;
-    if (a === undefined) throw new Error("no node");
+    const { logger, lines } = recorder();
+    const a = await startNode({ keys: [key], logger });
+    const b = await startNode({ keys: [key], seeds: [a.address] });
+    await until(() => alive(a) === 2 && alive(b) === 2);
     const { socket, answers, port } = await attacker();
     // What an attacker on the path can have: packets of a member (here to a seed that is the attacker).
-    await cluster[1]?.join([`127.0.0.1:${port}`]);
+    await b.join([`127.0.0.1:${port}`]);
     await until(() => answers.length > 0);
     const recorded = answers.splice(0);
     // The recorded ping goes to whoever is there: it is authentic and answered once, never twice.
@@ -236,7 +251,7 @@ describe("Sealing of a running GossipNode", () => {
     const late = answers.filter((bytes) => bytes.length > 0);
     // The seed that the member was given is called again now and then: its own pings, no answers.
     expect(late.filter((bytes) => senderOf(bytes) === a.id)).to.have.length(0);
-    expect(dropped).to.include.keys([
+    const reasons = [
       "malformed",
       "unsealed",
       "wrong-cluster",
@@ -244,7 +259,12 @@ describe("Sealing of a running GossipNode", () => {
       "replay",
       "bad-tag",
       "wrong-version",
-    ]);
+    ];
+    expect(dropped).to.include.keys(reasons);
+    for (const reason of reasons) {
+      // A line of its own for each, and not one for each packet.
+      expect(lines.get(`packet dropped: ${reason}`), reason).to.be.within(1, 100);
+    }
     expect(before.taken).to.be.greaterThan(0);
     expect(alive(a)).to.equal(2);
     expect(a.members()).to.have.length(2);

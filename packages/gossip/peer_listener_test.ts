@@ -88,7 +88,11 @@ describe("PeerListener", () => {
     const chunks: Buffer[] = [];
     socket.on("data", (chunk) => chunks.push(chunk));
     socket.on("error", () => undefined);
-    return { socket, closed: once(socket, "close").then(() => Buffer.concat(chunks)) };
+    // Not `once`: it rejects when an "error" comes first, and a cut may well be a reset.
+    const closed = new Promise<Buffer>((resolve) => {
+      socket.on("close", () => resolve(Buffer.concat(chunks)));
+    });
+    return { socket, closed };
   }
 
   afterEach(async () => {

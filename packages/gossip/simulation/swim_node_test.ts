@@ -9,8 +9,8 @@ function run(
 ): { counters: NetworkCounters; views: unknown } {
   const world = createSimulation({ seed, network: { lossRate: 0.05, duplicateRate: 0.02 } });
   const seeds: string[] = [];
-  for (let i = 0; i < 20; i += 1) {
-    const metadata = new Uint8Array(i * 7);
+  for (let i = 0; i < 12; i += 1) {
+    const metadata = new Uint8Array(i * 12);
     const host = world.addHost((self) => new SwimNode(self, { seeds, wire, metadata }));
     if (i === 0) seeds.push(host.address);
   }
@@ -32,10 +32,10 @@ function run(
 
 describe("SwimNode", () => {
   it("does the same with parcels as with bytes: the same packets, lengths, views, counters", () => {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const [bytes, parcels] = [run("bytes", seed), run("parcels", seed)];
       expect(parcels).to.deep.equal(bytes);
-      expect(bytes.counters.datagrams).to.be.above(1_000);
+      expect(bytes.counters.datagrams).to.be.above(500);
     }
   });
 
