@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { until } from "./_test_utils.ts";
 
@@ -102,4 +103,23 @@ export class NodeProcess {
 /** Options of a node on free ports with a folder. */
 export function freePorts(folder: string): string[] {
   return ["--port", "0", "--server-port", "0", "--web-port", "off", "--data-dir", folder];
+}
+
+/** SIGHUP, and waits until the files were read again, or were found to be bad. */
+export async function hangUp(
+  node: NodeProcess,
+  outcome: "read" | "refused" = "read",
+): Promise<void> {
+  const words = outcome === "read" ? "were read again" : "stay as they were";
+  const count = (): number => node.stderr.split(words).length;
+  const before = count();
+  node.child.kill("SIGHUP");
+  await until(`keys, tokens and certificates are ${outcome}`, () => count() > before);
+}
+
+/** Leaves out what is for the full run, with a printed reason. Call it in a test or a `before` hook. */
+export function fullRunOnly(context: Mocha.Context, what: string): void {
+  if (process.env["DND_FULL"] === "1") return;
+  console.log(`      skipped: ${what}: for the full run (DND_FULL=1)`);
+  context.skip();
 }

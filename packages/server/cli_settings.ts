@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { parseHostPort } from "@dnd/gossip";
 import type { NodeSettings } from "./cli_option_rows.ts";
 import type { Environment } from "./cli_parse.ts";
@@ -63,12 +64,31 @@ export function readSecrets(settings: NodeSettings): Secrets {
     tls:
       tlsCert === undefined || tlsKey === undefined
         ? undefined
-        : {
-            cert: readText(tlsCert, "certificate"),
-            key: readText(tlsKey, "private key"),
-            ...(tlsCa === undefined ? {} : { ca: readText(tlsCa, "authority") }),
-          },
+        : readCertificates(tlsCert, tlsKey, tlsCa),
   };
+}
+
+/** They are tried before anything is touched: what does not fit together never reaches a socket. */
+function readCertificates(
+  certFile: string,
+  keyFile: string,
+  caFile: string | undefined,
+): NonNullable<Secrets["tls"]> {
+  const tls = {
+    cert: readText(certFile, "certificate"),
+    key: readText(keyFile, "private key"),
+    ...(caFile === undefined ? {} : { ca: readText(caFile, "authority") }),
+  };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    const why = error instanceof Error ? error.message.replace(/^error:[0-9A-F]+:/, "") : "";
+    const authority = caFile === undefined ? "" : ` and the authority ${caFile}`;
+    throw new UsageError(
+      `Cannot use the certificate ${certFile} with the private key ${keyFile}${authority}: ${why}`,
+    );
+  }
+  return tls;
 }
 
 function readText(path: string, what: string): string {
@@ -101,6 +121,12 @@ export function parseKeyFile(text: string, name: string): readonly Uint8Array[] 
     if (bytes?.length !== 32) {
       throw new UsageError(
         `Cannot read line ${index + 1} of ${name}: a key is 32 bytes in base64; dnd keygen makes one`,
+      );
+    }
+    const before = keys.findIndex((key) => bytes.equals(key));
+    if (before !== -1) {
+      throw new UsageError(
+        `Cannot read line ${index + 1} of ${name}: the same key is there already; leave one of them`,
       );
     }
     keys.push(new Uint8Array(bytes));
