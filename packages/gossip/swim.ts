@@ -95,7 +95,7 @@ export class Swim implements SwimMachine {
     this.#context = context;
     this.#caution = new Caution(context);
     this.#streams = new StreamProbes(context);
-    this.#exchanger = new Exchanger(context);
+    this.#exchanger = new Exchanger(context, (record) => this.#prober.look(record));
     new Spreader(context).attach();
     const parts = { caution: this.#caution, streams: this.#streams };
     this.#accuser = new Accuser(context, parts, {

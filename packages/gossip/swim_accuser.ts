@@ -89,6 +89,7 @@ export class Accuser {
       timer: 0,
       streamProbe: 0,
       failedAt: -1,
+      remindedAt: context.now,
     };
     context.accusations.open(member, context.wall());
     this.#arm(record, record.suspicion);

@@ -6,17 +6,18 @@
  *
  * - at a join, and again soon while the last ones brought news: so a thousand nodes that start at once
  *   learn of each other in about log2(1000) rounds;
- * - when a member's view differs though nothing changed here for two seconds, with a backoff from 1 s to
- *   30 s while that brings nothing;
+ * - when a member's view differs though nothing changed here for as long as a rumor takes to get round, with
+ *   a backoff from 1 s to 30 s while that brings nothing. One that differed before is asked by a ping then:
+ *   a node in bad health after a cut hears little by itself;
  * - each `exchangeIntervalMs`, with a random member, if the last view heard differed from ours, and about
  *   once an hour in any case;
  * - with a member that came back from the dead, so that both sides of a healed partition merge.
  */
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
+import { isUp } from "./swim_transition.ts";
 import type { ExchangeEffect, Peer } from "./swim_types.ts";
 
-const quietMs = 2_000;
 const firstBackoffMs = 1_000;
 const lastBackoffMs = 30_000;
 const fullEveryMs = 3_600_000;
@@ -31,10 +32,14 @@ export class Exchanger {
   #nextStrangerAt = -Infinity;
   #followUp = false;
   #differs = false;
+  #lookTimer = 0;
   #fullAt: number;
+  #look: (record: MemberRecord) => void;
 
-  constructor(context: SwimContext) {
+  /** @param look pings a member, whose answer will say which view it has */
+  constructor(context: SwimContext, look: (record: MemberRecord) => void) {
     this.#context = context;
+    this.#look = look;
     this.#fullAt = fullEveryMs * context.prng();
   }
 
@@ -59,7 +64,9 @@ export class Exchanger {
       return;
     }
     const { now } = context;
-    if (now - this.#viewChangedAt < quietMs || now < this.#nextDifferenceAt) return;
+    const quietAt = this.#viewChangedAt + this.#quietMs;
+    if (now < quietAt) return this.#lookAgain(record, quietAt - now);
+    if (now < this.#nextDifferenceAt) return;
     this.#nextDifferenceAt = now + this.#backoffMs * (0.75 + context.prng() / 2);
     this.#backoffMs = Math.min(lastBackoffMs, 2 * this.#backoffMs);
     this.ask(record, "difference");
@@ -95,6 +102,24 @@ export class Exchanger {
     context.schedule(300 + 500 * context.prng(), () => {
       this.#followUp = false;
       this.#withRandom("join");
+    });
+  }
+
+  /** Rounds of gossip until all have heard: two, and one for each doubling of the cluster. */
+  get #quietMs(): number {
+    const { timing, upCount } = this.#context;
+    return timing.gossipIntervalMs * (2 + Math.log2(upCount + 1));
+  }
+
+  #lookAgain(record: MemberRecord, delayMs: number): void {
+    if (this.#lookTimer !== 0) return;
+    const context = this.#context;
+    const wait = delayMs + context.timing.gossipIntervalMs * context.prng();
+    this.#lookTimer = context.schedule(wait, () => {
+      this.#lookTimer = 0;
+      if (this.#differs && context.phase === "running" && isUp(record.member.state)) {
+        this.#look(record);
+      }
     });
   }
 

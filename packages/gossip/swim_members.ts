@@ -30,6 +30,9 @@ export interface Suspicion {
 
   /** `now` of the last failed stream probe; -1 = none. */
   failedAt: number;
+
+  /** `now` of the last ping beside the rounds that told the member of it. */
+  remindedAt: number;
 }
 
 /** What this node holds of one member. `member` is what it says to others, and never changed in place. */

@@ -89,6 +89,7 @@ export class Prober {
   #relays = 0;
   #calls = 0;
   #pings = 0;
+  #remindTimer = 0;
 
   constructor(
     context: SwimContext,
@@ -118,8 +119,18 @@ export class Prober {
     if (context.prng() * context.table.up.length < 4) this.#probe(record);
   }
 
+  /** Pings a member outside the rounds, for what its answer says beside that it lives. */
+  look(record: MemberRecord): void {
+    this.call(this.#context.destination(record), nothing, nothing, this.#claimsFor(record));
+  }
+
   /** Pings an address outside the rounds. Returns false when too many calls wait already. */
-  call(to: Destination, answered: (id: string) => void, silent: () => void): boolean {
+  call(
+    to: Destination,
+    answered: (id: string) => void,
+    silent: () => void,
+    claims: readonly Member[] = [],
+  ): boolean {
     const context = this.#context;
     if (this.#calls >= maxCalls) return false;
     const sequence = context.nextSequence();
@@ -130,7 +141,7 @@ export class Prober {
     const target = to.id ?? "";
     this.#calls += 1;
     this.#waiting.set(sequence, { type: "call", target, sentAt: context.now, timer, answered });
-    this.#ping(to, sequence);
+    this.#ping(to, sequence, claims);
     return true;
   }
 
@@ -251,6 +262,34 @@ export class Prober {
     });
   }
 
+  /**
+   * One that we accused hears of it again each `probeIntervalMs`, however bad our health is: in a short cut
+   * all our rumors may have been lost, and then nobody else would clear it before its time is up.
+   */
+  #remind(): void {
+    if (this.#remindTimer !== 0) return;
+    this.#remindTimer = this.#context.schedule(this.#context.timing.probeIntervalMs, () => {
+      this.#remindTimer = 0;
+      const record = this.#context.phase === "running" ? this.#leastReminded() : undefined;
+      if (record?.suspicion === undefined) return;
+      record.suspicion.remindedAt = this.#context.now;
+      if (!this.#probed.has(record.id)) this.look(record);
+      this.#remind();
+    });
+  }
+
+  #leastReminded(): MemberRecord | undefined {
+    let least: MemberRecord | undefined;
+    let at = Infinity;
+    for (const record of this.#context.table.suspects) {
+      const { suspicion } = record;
+      if (suspicion?.own !== true || suspicion.remindedAt >= at) continue;
+      least = record;
+      at = suspicion.remindedAt;
+    }
+    return least;
+  }
+
   #probe(record: MemberRecord): void {
     if (this.#probed.has(record.id)) return;
     const context = this.#context;
@@ -338,6 +377,7 @@ export class Prober {
     if (!isUp(probe.record.member.state)) return;
     this.#context.counters.probesFailed += 1;
     this.#hooks.accuse(probe.record, probe.evidence);
+    this.#remind();
   }
 
   #succeed(probe: Probe, direct: Ack | undefined, envelope: Envelope): void {
@@ -417,3 +457,5 @@ function isAlive(record: MemberRecord): boolean {
 function isAddress(address: string): boolean {
   return address !== "" && address.length <= 255;
 }
+
+function nothing(): void {}

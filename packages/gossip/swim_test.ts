@@ -433,6 +433,47 @@ describe("Swim: suspicion and death", () => {
     expect(trace.state("b"), "what is older is ignored").to.equal("alive");
   });
 
+  it("tells one that it accused again in each period: its rumors may all have been lost in a cut", () => {
+    const trace = new Trace();
+    trace.know("b", "c");
+    suspectB(trace);
+    trace.clear();
+    let told = 0;
+    for (let step = 0; step < 40; step += 1) {
+      trace.pass(100);
+      const pings = trace.packets("ping", "b").filter(({ to }) => to.bootId === bootOf("b"));
+      told += pings.filter(({ envelope }) =>
+        envelope.members.some((claim) => claim.state === "suspect"),
+      ).length;
+      trace.answer("c");
+      trace.clear();
+    }
+    expect(told).to.be.at.least(3);
+  });
+
+  it("asks a member whose view differed while news went round what it holds when they are round", () => {
+    const trace = new Trace();
+    trace.know("b", "c");
+    trace.pass(100);
+    trace.clear();
+    const view = 12_345;
+    trace.hear("b", { type: "ack", sequence: 1, target: "" }, { view });
+    let asked: SendEffect | undefined;
+    for (let ms = 0; ms < 1_500 && asked === undefined; ms += 10) {
+      trace.pass(10);
+      asked = trace.sent.find(
+        ({ to, envelope }) =>
+          to.id === idOf("b") && envelope.message?.type === "ping" && trace.now > 700,
+      );
+    }
+    expect(trace.now).to.be.within(700, 1_500);
+    trace.hear("b", undefined, { view });
+    const asks = trace.others.flatMap((effect) =>
+      effect.type === "exchange" ? effect.reason : [],
+    );
+    expect(asks).to.include("difference");
+  });
+
   it("refutes what is said of itself with a higher incarnation, and its health gets worse", () => {
     const trace = new Trace();
     trace.know("b", "c");

@@ -30,6 +30,12 @@ describe("the figures", () => {
     }
   });
 
+  it("a cut of a second is healed in three, whatever was lost in it", () => {
+    for (let seed = 1; seed <= 30; seed += 1) {
+      expect(partition(10, seed, 1_000), `seed ${seed}`).to.be.within(0, 3_000);
+    }
+  });
+
   it("views are full soon after a mass restart", () => {
     expect(massRestart(30, 1, 2_000)).to.be.within(0, 10_000);
   });
