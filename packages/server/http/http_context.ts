@@ -1,6 +1,14 @@
 import type { NodeCore } from "../node_core.ts";
 import type { Tokens } from "../token_file.ts";
 
+/** What a body may be. */
+export interface BodyLimit {
+  /** Most bytes. */
+  readonly bytes: number;
+  /** The code when there are more. */
+  readonly code: "value-too-large" | "body-too-large";
+}
+
 /** Counts requests; the numbers go out with `/metrics`. */
 export interface RequestObserver {
   /** A request was answered. */
@@ -26,6 +34,8 @@ export interface HttpLogger {
 /** What all requests of a node share. */
 export interface HttpContext {
   readonly node: NodeCore;
+  /** How large a value may be. */
+  readonly valueLimit: BodyLimit;
   readonly logger: HttpLogger;
   /** Whether each request gets a line in the log. */
   readonly accessLog: boolean;

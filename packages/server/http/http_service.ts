@@ -51,6 +51,7 @@ export class HttpService {
     const hosts = [...(http.allowHosts ?? []), parts.advertisedHost, http.address ?? parts.address];
     const context: HttpContext = {
       node,
+      valueLimit: { bytes: node.maxValueBytes, code: "value-too-large" },
       logger,
       accessLog: http.accessLog ?? false,
       tokens: () => this.#tokens,

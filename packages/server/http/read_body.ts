@@ -1,20 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Outcome } from "@dnd/client";
 import { decode } from "../entry_text.ts";
-import { problemError, type ProblemCode } from "./problem.ts";
+import { problemError } from "./problem.ts";
 import type { Exchange } from "./exchange.ts";
+import type { BodyLimit } from "./http_context.ts";
 import { Later } from "./later.ts";
 
 /** Longest time for a whole body. */
 const bodyMs = 30_000;
-
-/** What a body may be. */
-export interface BodyLimit {
-  /** Most bytes. */
-  readonly bytes: number;
-  /** The code when there are more. */
-  readonly code: Extract<ProblemCode, "value-too-large" | "body-too-large">;
-}
 
 function tooLarge(limit: BodyLimit, length: number | undefined) {
   const size = length === undefined ? "more" : `${length} bytes`;
@@ -101,9 +94,10 @@ class WaitingBody {
     // Nobody takes these away again: what comes later is not heard.
     request.on("data", (chunk: Uint8Array) => this.#add(chunk));
     request.on("end", () => this.#end());
-    request.on("close", () => this.#fail(clientGone("not-applied")));
+    const gone = (): void => this.#gone();
+    request.on("close", gone);
     // A client that goes away in the middle is no error of ours.
-    request.on("error", () => this.#fail(clientGone("not-applied")));
+    request.on("error", gone);
   }
 
   checkTime(now: number): void {
@@ -132,6 +126,11 @@ class WaitingBody {
         : join(this.#chunks, this.#length);
     this.#forget();
     this.#onBody(bytes);
+  }
+
+  /** Every request is closed in the end: only one whose body is missing has an error to make. */
+  #gone(): void {
+    if (waiting.has(this)) this.#fail(clientGone("not-applied"));
   }
 
   #fail(error: unknown): void {

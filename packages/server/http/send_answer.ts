@@ -51,8 +51,12 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
     exchange.context.node.id,
     "X-Request-Id",
     exchange.requestId,
-    ...exchange.extraHeaders,
+    // Not known of a body that is written piece by piece, and no header of an answer without any.
+    ...(typeof body === "function" || status === 204 || status === 304
+      ? []
+      : ["Content-Length", String(bodyLength(body))]),
   ];
+  if (exchange.extraHeaders.length > 0) headers.push(...exchange.extraHeaders);
   // The caller still waits for 100 Continue: the body will not come, so the connection is of no more use.
   if (exchange.expectsContinue) headers.push("Connection", "close");
   if (typeof body === "function") {
@@ -64,18 +68,26 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
     }
     return writeBody(exchange, body);
   }
-  if (status !== 204 && status !== 304) {
-    const length =
-      body === undefined ? 0 : typeof body === "string" ? Buffer.byteLength(body) : body.length;
-    headers.push("Content-Length", String(length));
-  }
   response.writeHead(status, headers);
   if (method === "HEAD" || body === undefined) response.end();
-  else response.end(body);
+  else if (typeof body === "string" || body.length > smallBytes) response.end(body);
+  else response.end(latin1(body), "latin1");
   // A request without a body is not complete yet either when it is answered at once.
   if (!request.complete && hasBody(exchange)) discardBody(exchange);
   finishLine(exchange, status);
   return undefined;
+}
+
+function bodyLength(body: Uint8Array | string | undefined): number {
+  if (body === undefined) return 0;
+  return typeof body === "string" ? Buffer.byteLength(body) : body.length;
+}
+
+/** Bodies up to this go out as text, one letter a byte: Node then makes one piece of head and body. */
+const smallBytes = 4096;
+
+function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 async function writeBody(exchange: Exchange, write: BodyWriter): Promise<void> {

@@ -6,7 +6,7 @@ import { matchesNone } from "../conditions.ts";
 import { deleteValue } from "../delete_value.ts";
 import { decode, timeText, unknownType } from "../entry_text.ts";
 import { getValue } from "../get_value.ts";
-import { putValue } from "../put_value.ts";
+import { putValue, type PutValueOptions } from "../put_value.ts";
 import type { WriteOptions } from "../write.ts";
 import type { Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
@@ -137,10 +137,8 @@ function requestType(exchange: Exchange): string {
 }
 
 function writeOptions(exchange: Exchange, query: z.output<typeof putQuery>): WriteOptions {
+  checkWriteHeaders(exchange);
   const { headers } = exchange.request;
-  if (headers["if-unmodified-since"] !== undefined || headers["if-modified-since"] !== undefined) {
-    throw problemError("invalid-argument", "Conditions by date are not supported; use If-Match");
-  }
   return {
     w: query.w,
     timeoutMs: query.timeout,
@@ -150,28 +148,34 @@ function writeOptions(exchange: Exchange, query: z.output<typeof putQuery>): Wri
   };
 }
 
+function checkWriteHeaders({ request: { headers } }: Exchange): void {
+  if (headers["if-unmodified-since"] !== undefined || headers["if-modified-since"] !== undefined) {
+    throw problemError("invalid-argument", "Conditions by date are not supported; use If-Match");
+  }
+}
+
 function put(exchange: Exchange, rest: string): PromiseLike<Answer> {
   const key = parseKeyPath(rest);
   const query = exchange.query === undefined ? noParameters : readQuery(exchange, putQuery);
   const contentType = requestType(exchange);
-  const options = writeOptions(exchange, query);
-  if (exchange.request.headers["content-range"] !== undefined) {
+  checkWriteHeaders(exchange);
+  const { context } = exchange;
+  const { headers } = exchange.request;
+  if (headers["content-range"] !== undefined) {
     throw problemError("invalid-argument", "Parts of a value cannot be stored (Content-Range)");
   }
-  const { node } = exchange.context;
-  const limit = { bytes: node.maxValueBytes, code: "value-too-large" } as const;
-  return readBody(exchange, limit, (bytes) => {
+  const options: PutValueOptions = {
+    contentType,
+    ttlMs: query.ttl,
+    w: query.w,
+    timeoutMs: query.timeout,
+    ifMatch: headers["if-match"],
+    ifNoneMatch: headers["if-none-match"],
+    signal: query.w === undefined ? undefined : exchange.signal,
+  };
+  return readBody(exchange, context.valueLimit, (bytes) => {
     if (isJsonType(contentType)) checkJson(bytes, contentType);
-    const { w, timeoutMs, ifMatch, ifNoneMatch, signal } = options;
-    const receipt = putValue(node, key, bytes, {
-      w,
-      timeoutMs,
-      ifMatch,
-      ifNoneMatch,
-      signal,
-      contentType,
-      ttlMs: query.ttl,
-    });
+    const receipt = putValue(context.node, key, bytes, options);
     return receipt instanceof Promise ? receipt.then(putAnswer) : putAnswer(receipt);
   });
 }

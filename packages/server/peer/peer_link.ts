@@ -32,6 +32,8 @@ import { ReplicationDriver } from "./replication_driver.ts";
 const rememberMs = 200;
 /** How often the clock goes into the pings when nothing changes. */
 const summaryMs = 250;
+/** How long after a change at the latest; a thousand changes in this time are one. */
+const summaryDelayMs = 5;
 /** How often the lateness of the event loop is measured. */
 const delayMs = 100;
 
@@ -78,7 +80,7 @@ export class PeerLink implements ClusterLink {
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #leaving: ((error: DndError | undefined, departed: number) => void) | undefined;
   #remembering: ReturnType<typeof setTimeout> | undefined;
-  #summarizing: ReturnType<typeof setImmediate> | undefined;
+  #summarizing: ReturnType<typeof setTimeout> | undefined;
   #toldReady: boolean | undefined;
   #toldSkewed: boolean | undefined;
   #counter = 0;
@@ -299,7 +301,7 @@ export class PeerLink implements ClusterLink {
     this.#driver.flush();
     for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#remembering);
-    clearImmediate(this.#summarizing);
+    clearTimeout(this.#summarizing);
     await this.#remember();
     this.#driver.close();
     for (const resolve of this.#readyWaiters.splice(0)) resolve();
@@ -332,14 +334,14 @@ export class PeerLink implements ClusterLink {
     );
   }
 
-  /** What the pings say is brought up to date once a turn. */
+  /** What the pings say is brought up to date soon: there is a ping or an ack only now and then. */
   #changed(): void {
     const { map } = this.#parts;
     if (map.counter !== this.#counter) {
       this.#counter = map.counter;
       this.#parts.onChanged();
     }
-    this.#summarizing ??= setImmediate(() => this.#tellSummary());
+    this.#summarizing ??= setTimeout(() => this.#tellSummary(), summaryDelayMs);
   }
 
   #tellSummary(): void {
