@@ -19,15 +19,13 @@ import type { Head } from "@dnd/store";
 import { crc32 } from "node:zlib";
 import { checksum } from "./_checksum.ts";
 import { CHECK_BYTES, seal } from "./_rows.ts";
+import { copyOf } from "./_slab.ts";
 
 export const LAYOUT = 1;
 export const FIXED_BYTES = 64;
 
 /** From this length on a value is checked by CRC-32 on reads. */
 export const LONG_BYTES = 2048;
-
-/** Up to this length it is faster to copy bytes one by one than to make a view of them first. */
-const SHORT_BYTES = 256;
 
 const DELETED = 1;
 const STRIPPED = 2;
@@ -126,7 +124,7 @@ export function readRecord(
   const stripped = (flags & STRIPPED) !== 0;
   const entry = new StoredEntry({
     key,
-    value: copy(bytes, valueStart, length),
+    value: copyOf(bytes, valueStart, length),
     version: {
       time: readU64(bytes, 16),
       node:
@@ -137,7 +135,7 @@ export function readRecord(
     contentType: typeLength === 0 ? undefined : bytes.toString("latin1", typeStart, extraStart),
     expiresAt: (flags & EXPIRES) === 0 ? undefined : readU64(bytes, 56),
     deleted: (flags & DELETED) !== 0,
-    extra: (flags & EXTRA) === 0 ? undefined : copy(bytes, extraStart, valueStart),
+    extra: (flags & EXTRA) === 0 ? undefined : copyOf(bytes, extraStart, valueStart),
     counter: readU64(bytes, 24),
     hashHigh: bytes.readInt32LE(32),
     hashLow: bytes.readInt32LE(36),
@@ -153,14 +151,6 @@ export function readRecord(
   if (stripped || (isLong && !deep)) return entry;
   hashContent(entry);
   return lastHash[0] === entry.hashHigh && lastHash[1] === entry.hashLow ? entry : undefined;
-}
-
-function copy(bytes: Buffer, start: number, end: number): Uint8Array {
-  if (start === end) return NO_BYTES;
-  const target = new Uint8Array(end - start);
-  if (target.length > SHORT_BYTES) target.set(bytes.subarray(start, end));
-  else for (let i = 0; i < target.length; i += 1) target[i] = bytes[start + i] ?? 0;
-  return target;
 }
 
 /** What a head row says of an entry, sealed under its key: see {@linkcode readHead}. */

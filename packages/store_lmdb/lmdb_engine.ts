@@ -27,6 +27,7 @@ import { LeafSums } from "./_leaf_sums.ts";
 import { MergedReader } from "./_merged_reader.ts";
 import { Overlay } from "./_overlay.ts";
 import { Verifier } from "./_verifier.ts";
+import { copyOf } from "./_slab.ts";
 import type { VerifyPosition, VerifyResult } from "./verify_result.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
@@ -140,6 +141,10 @@ export class LmdbEngine implements Engine {
         `Cannot take the write: the disk of ${this.folder.path} is full`,
       );
     }
+  }
+
+  keep(bytes: Uint8Array): Uint8Array {
+    return copyOf(bytes, 0, bytes.length);
   }
 
   write(batch: Batch): void {
