@@ -39,11 +39,12 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
     undo.push(() => map.close());
     const name = options.name ?? defaultName(options.port, data.id);
     // The link is made first and tells of changes later.
-    const late: { core?: RunningNode; close?: (end: NodeEnd) => void } = {};
+    const late: { core?: RunningNode; close?: (end: NodeEnd) => void; isCopy?: boolean } = {};
     const onChanged = (): void => late.core?.changed();
     const onCopy = (): void => {
       logger.error({ id: data.id }, "another process runs with this node's id: taking a new one");
       data.renew();
+      late.isCopy = true;
       late.close?.({ reason: "copy" });
     };
     const makeLink = hooks.link ?? (await import("./peer/peer_link.ts")).createPeerLink;
@@ -54,6 +55,10 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
     let resolveEnded: (end: NodeEnd) => void = () => undefined;
     const ended = new Promise<NodeEnd>((resolve) => (resolveEnded = resolve));
     let service: Promise<HttpService> | undefined;
+    // Gossip may end the node (a copy, rule 19) before HTTP is open: what opens is closed, and not left.
+    let onOpened: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => (onOpened = resolve));
+    undo.push(async () => onOpened());
     const close = (reason: NodeEnd, graceMs: number): Promise<void> =>
       (end ??= closeNode(reason, graceMs));
     const running = new RunningNode({
@@ -75,6 +80,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
     });
     late.core = running;
     late.close = (reason) => void close(reason, 500);
+    if (late.isCopy === true) late.close({ reason: "copy" });
     undo.push(async () => running.close());
     const http = (): Promise<HttpService> =>
       (service ??= import("./http/http_service.ts").then(
@@ -92,6 +98,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
 
     async function closeNode(reason: NodeEnd, graceMs: number): Promise<void> {
       running.beginClosing();
+      await opened;
       await settle(logger, "HTTP", async () => (await service)?.close(graceMs));
       running.close();
       await settle(logger, "gossip", () => link.stop());
@@ -107,6 +114,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       if (node.httpPort !== undefined)
         link.setHttpAddress(httpAddress(options, link, node.httpPort));
     }
+    onOpened();
     return node;
   } catch (error) {
     for (const step of undo.reverse()) await settle(logger, "a part of the node", step);
