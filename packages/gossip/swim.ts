@@ -101,6 +101,7 @@ export class Swim implements SwimMachine {
     this.#accuser = new Accuser(context, parts, {
       apply: (claim) => this.#claims.apply(claim, context.self.id, "own"),
       heal: (record) => this.#exchanger.heal(record),
+      look: (record) => this.#prober.look(record),
       rumored: (record) => this.#prober.confirm(record),
     });
     this.#prober = new Prober(context, parts, {

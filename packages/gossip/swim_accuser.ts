@@ -29,6 +29,9 @@ export interface AccuserHooks {
   /** The member answers a stream but is suspect: exchange tables, so that it refutes. */
   heal(record: MemberRecord): void;
 
+  /** Pings a member outside the rounds. */
+  look(record: MemberRecord): void;
+
   /** A suspicion by somebody else was heard: a probe of our own may confirm it. */
   rumored(record: MemberRecord): void;
 }
@@ -89,6 +92,7 @@ export class Accuser {
       timer: 0,
       streamProbe: 0,
       failedAt: -1,
+      verifyAt: context.now,
       remindedAt: context.now,
     };
     context.accusations.open(member, context.wall());
@@ -205,12 +209,18 @@ export class Accuser {
       else this.#verify(record, suspicion);
     } else if (context.now < deadline) {
       this.#wait(record, suspicion, deadline - context.now);
-    } else {
+    } else if (suspicion.refused || this.#caution.trusts(suspicion.verifyAt)) {
       this.#declare(record);
     }
   }
 
+  /** Tries a stream, and pings two others: if they are silent too, the fault is ours. */
   #verify(record: MemberRecord, suspicion: Suspicion): void {
+    const { table, now } = this.#context;
+    suspicion.verifyAt = now;
+    for (const other of table.randomUp(2, (one) => one !== record && one.bootId !== "")) {
+      this.#hooks.look(other);
+    }
     suspicion.streamProbe = this.#streams.start(record, (outcome) => {
       suspicion.streamProbe = 0;
       if (record.suspicion !== suspicion) return;

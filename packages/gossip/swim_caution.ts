@@ -5,6 +5,12 @@ import type { SwimContext } from "./swim_context.ts";
  * cannot tell a silent member from its own sleep. It turns no suspect into dead until a clean round has
  * passed: one protocol period without a late timer, in which somebody was heard.
  *
+ * The same for a node that is deaf: who heard nobody at all while it waited for one, though there are
+ * others, accuses nobody and declares nobody dead. Its own network is the likelier fault: an interface that
+ * is full, a firewall, a socket that waits. Only after some clean but silent rounds is the silence believed:
+ * two in a cluster of three, where both others may well be gone, five in one of 17 and more. Who refuses a
+ * connection was heard.
+ *
  * Only the worker's own lateness feeds local health, and at most once a round: a blocked main thread
  * says nothing about the probes.
  */
@@ -20,6 +26,8 @@ export class Caution {
   #heardThisRound = false;
   #stalled = false;
   #silentRounds = 0;
+  #silenceBelieved = false;
+  #heardAt = -Infinity;
 
   constructor(context: SwimContext) {
     this.#context = context;
@@ -47,18 +55,39 @@ export class Caution {
   /** A packet made for this node came from a member. */
   heard(): void {
     this.#heardThisRound = true;
+    this.#silenceBelieved = false;
+    this.#heardAt = this.#context.now;
   }
 
-  /** A protocol period ends. After five clean but silent ones the silence is believed. */
+  /**
+   * Whether a silence since then says something about the one that was waited for: somebody else was heard,
+   * or there is nobody else. If not, caution begins.
+   */
+  trusts(since: number): boolean {
+    const { options, table } = this.#context;
+    if (this.#heardAt >= since || table.up.length < 2 || this.#silenceBelieved) return true;
+    if (options.localHealth === false) return true;
+    this.#context.counters.deafRounds += 1;
+    if (!this.active) this.#begin();
+    return false;
+  }
+
+  /** A protocol period ends. */
   endRound(): void {
     const clean = !this.#lateThisRound && !this.#stalled;
     const heard = this.#heardThisRound || this.#context.table.up.length === 0;
     if (this.active && clean) {
       this.#silentRounds += 1;
-      if (heard || this.#silentRounds >= 5) this.active = false;
+      this.#silenceBelieved = !heard && this.#silentRounds >= this.#patience;
+      if (heard || this.#silenceBelieved) this.active = false;
     }
     this.#lateThisRound = false;
     this.#heardThisRound = false;
+  }
+
+  /** Silent rounds that are not believed yet. */
+  get #patience(): number {
+    return Math.min(5, Math.max(2, Math.ceil(Math.log2(this.#context.table.up.length + 1))));
   }
 
   #begin(): void {

@@ -310,6 +310,7 @@ function newCounters(): SwimCounters {
     deathsDeclared: 0,
     refutations: 0,
     lateTimers: 0,
+    deafRounds: 0,
     exchangesAsked: 0,
     callsToDead: 0,
     callsToSeeds: 0,

@@ -31,6 +31,9 @@ export interface Suspicion {
   /** `now` of the last failed stream probe; -1 = none. */
   failedAt: number;
 
+  /** `now` of the start of the last stream probe. */
+  verifyAt: number;
+
   /** `now` of the last ping beside the rounds that told the member of it. */
   remindedAt: number;
 }

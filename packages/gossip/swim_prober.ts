@@ -376,6 +376,8 @@ export class Prober {
     this.#end(probe);
     if (!isUp(probe.record.member.state)) return;
     this.#context.counters.probesFailed += 1;
+    const refused = (probe.evidence & EVIDENCE_REFUSED) !== 0;
+    if (!refused && !this.#caution.trusts(probe.sentAt)) return;
     this.#hooks.accuse(probe.record, probe.evidence);
     this.#remind();
   }

@@ -474,6 +474,43 @@ describe("Swim: suspicion and death", () => {
     expect(asks).to.include("difference");
   });
 
+  it("accuses nobody while it hears nobody at all, until the silence lasted: it may be deaf itself", () => {
+    const trace = new Trace();
+    trace.know("b", "c", "d");
+    const failStreams = (): void => {
+      for (const effect of trace.others.splice(0)) {
+        if (effect.type !== "probe-stream") continue;
+        trace.perform(trace.swim.handleStreamProbe(effect.token, "failed", trace.now));
+      }
+    };
+    const quiet = (): boolean => ["b", "c", "d"].every((one) => trace.state(one) === "alive");
+    while (trace.now < 5_000) {
+      trace.pass(100);
+      failStreams();
+    }
+    expect(trace.swim.counters.probesFailed).to.be.above(0);
+    expect(trace.swim.counters.deafRounds).to.be.above(0);
+    expect(quiet(), "nobody is suspect").to.equal(true);
+    while (trace.now < 60_000 && quiet()) {
+      trace.pass(100);
+      failStreams();
+    }
+    expect(quiet(), "in the end the silence is believed").to.equal(false);
+  });
+
+  it("takes a refused connection for an answer: the network works", () => {
+    const trace = new Trace();
+    trace.know("b", "c", "d");
+    for (let i = 0; i < 50 && trace.events.every(({ type }) => type !== "suspect"); i += 1) {
+      trace.pass(100);
+      for (const effect of trace.others.splice(0)) {
+        if (effect.type !== "probe-stream") continue;
+        trace.perform(trace.swim.handleStreamProbe(effect.token, "refused", trace.now));
+      }
+    }
+    expect(trace.eventTypes()).to.include("suspect");
+  });
+
   it("refutes what is said of itself with a higher incarnation, and its health gets worse", () => {
     const trace = new Trace();
     trace.know("b", "c");

@@ -227,6 +227,9 @@ export interface SwimCounters {
   deathsDeclared: number;
   refutations: number;
   lateTimers: number;
+
+  /** Nobody was accused or declared dead, because nobody else was heard either. */
+  deafRounds: number;
   exchangesAsked: number;
   callsToDead: number;
   callsToSeeds: number;

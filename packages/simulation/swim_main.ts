@@ -7,12 +7,13 @@
  * With `--faults` a seed is a run under a swarm of faults, then healed; `--seeds 100` runs so many from
  * `--seed` on and prints what failed with the command that replays it.
  *
- * With `--figure detection|rest|partition|restart|paused` the figures of `packages/gossip/README.md`.
+ * With `--figure detection|rest|partition|restart|lifeguard` the figures of `packages/gossip/README.md`.
  */
 import process from "node:process";
 import { readArguments } from "./_arguments.ts";
 import { printTable } from "./_table.ts";
-import { detection, massRestart, partition, paused, rest } from "./swim_figures.ts";
+import { lifeguardFigure } from "./lifeguard_figure.ts";
+import { detection, massRestart, partition, rest } from "./swim_figures.ts";
 import { runSwimScenario } from "./swim_scenario.ts";
 import { runSteady } from "./swim_steady.ts";
 
@@ -153,19 +154,32 @@ function runFigure(figure: string): boolean {
       printTable([["nodes restarted within 5 s", "full views after the last boot"], ...rows]);
       return true;
     }
-    case "paused": {
-      const rows = [true, false].map((localHealth) => {
-        let [healthy, sick] = [0, 0];
-        for (const seed of seeds) {
-          const nodes = options.nodes || 128;
-          const { minutes } = options;
-          const run = paused({ nodes, sick: nodes / 4, seed, minutes, localHealth });
-          healthy += run.healthyDeaths;
-          sick += run.sickDeaths;
-        }
-        return [localHealth ? "on" : "off", `${healthy}`, `${sick}`];
-      });
-      printTable([["local health", "false deaths of healthy nodes", "deaths of paused"], ...rows]);
+    case "lifeguard": {
+      const nodes = options.nodes || 128;
+      const rows = (["blocked", "paused"] as const).flatMap((illness) =>
+        (["lifeguard", "no-local-health", "swim"] as const).map((protocol) => {
+          const sum = { falseDeaths: 0, amongHealthy: 0, deathsOfIll: 0 };
+          for (const seed of seeds) {
+            const { minutes } = options;
+            const one = lifeguardFigure({
+              nodes,
+              ill: nodes / 4,
+              seed,
+              minutes,
+              illness,
+              protocol,
+            });
+            sum.falseDeaths += one.falseDeaths;
+            sum.amongHealthy += one.amongHealthy;
+            sum.deathsOfIll += one.deathsOfIll;
+          }
+          return [illness, protocol, ...Object.values(sum).map((count) => `${count}`)];
+        }),
+      );
+      printTable([
+        ["a quarter is", "protocol", "false deaths", "seen by healthy nodes", "deaths of the ill"],
+        ...rows,
+      ]);
       return true;
     }
     default:

@@ -10,10 +10,12 @@ const full = process.env["DND_FULL"] === "1";
 /** What a driver passes with each packet. */
 type From = Parameters<Swim["handleMessage"]>[1];
 
-/** Hears nothing after 20 s, and believes no stream: it holds everybody dead. */
+/** Hears nothing but pings after 20 s, and believes no stream: it holds everybody dead. */
 class Hasty extends Swim {
   override handleMessage(envelope: Envelope, from: From, now: number): Effect[] {
-    return now > 20_000 ? [] : super.handleMessage(envelope, from, now);
+    if (now > 20_000 && envelope.message?.type !== "ping") return [];
+    const members = now > 20_000 ? [] : envelope.members;
+    return super.handleMessage({ ...envelope, members }, from, now);
   }
 
   override handleStreamProbe(token: number, _outcome: StreamProbeOutcome, now: number): Effect[] {

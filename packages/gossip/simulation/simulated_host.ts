@@ -71,11 +71,8 @@ export class SimulatedHost {
   #factory: ProgramFactory;
   #clock: VirtualClock;
   #network: HostNetwork;
-  #waiting: { timers: (() => void)[]; input: (() => void)[]; bytes: number } = {
-    timers: [],
-    input: [],
-    bytes: 0,
-  };
+  #blocked = false;
+  #waiting: Waiting = newWaiting();
 
   /** @internal hosts are made by `Simulation.addHost()` */
   constructor(
@@ -122,7 +119,9 @@ export class SimulatedHost {
 
   /** Sends a datagram, or what stands for one. It may be lost, late, doubled, out of order. */
   send(to: string, datagram: Uint8Array | Parcel): void {
-    if (this.#state === "running") this.#network.send(this, to, datagram);
+    if (this.#state !== "running") return;
+    if (this.#blocked) this.#wait(datagram.length, () => this.send(to, datagram));
+    else this.#network.send(this, to, datagram);
   }
 
   /** Opens a stream; listen to its `onOpen`, `onFrame` and `onEnd`. */
@@ -135,7 +134,8 @@ export class SimulatedHost {
     if (this.#state === "running" || this.#state === "paused") return;
     this.epoch += 1;
     this.#state = "running";
-    this.#waiting = { timers: [], input: [], bytes: 0 };
+    this.#blocked = false;
+    this.#waiting = newWaiting();
     this.#program = this.#factory(this);
     this.#program.start?.();
   }
@@ -172,26 +172,28 @@ export class SimulatedHost {
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "running";
-    const { timers, input } = this.#waiting;
-    this.#waiting = { timers: [], input: [], bytes: 0 };
-    const epoch = this.epoch;
-    for (const run of [...timers, ...input]) {
-      if (epoch === this.epoch) run();
-    }
+    this.#catchUp();
+  }
+
+  /**
+   * Blocks what it sends and receives while its timers run: the anomaly of the Lifeguard paper. At
+   * {@linkcode unblock} it all happens, in its order.
+   */
+  block(): void {
+    this.#blocked = true;
+  }
+
+  /** Ends {@linkcode block}. */
+  unblock(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    if (this.#state === "running") this.#catchUp();
   }
 
   /** @internal something arrived: now, or when the process goes on */
   arrive(bytes: number, run: () => void): void {
-    if (this.#state === "running") {
-      run();
-    } else if (this.#state === "paused") {
-      if (this.#waiting.bytes + bytes > 4 * 1024 * 1024) {
-        this.overflows += 1;
-        return;
-      }
-      this.#waiting.bytes += bytes;
-      this.#waiting.input.push(run);
-    }
+    if (this.#state === "running" && !this.#blocked) run();
+    else if (this.#state === "running" || this.#state === "paused") this.#wait(bytes, run);
   }
 
   /** @internal a timer is due: now, or when the process goes on */
@@ -202,7 +204,7 @@ export class SimulatedHost {
 
   /** @internal a datagram is there */
   receive(datagram: Uint8Array | Parcel, from: string): void {
-    if (this.#state === "running") {
+    if (this.#state === "running" && !this.#blocked) {
       if (datagram instanceof Uint8Array) this.#program.datagram?.(datagram, from);
       else this.#program.parcel?.(datagram, from);
       return;
@@ -211,6 +213,24 @@ export class SimulatedHost {
     this.arrive(datagram.length + 64, () => {
       if (this.epoch === epoch) this.receive(datagram, from);
     });
+  }
+
+  #wait(bytes: number, run: () => void): void {
+    if (this.#waiting.bytes + bytes > 4 * 1024 * 1024) {
+      this.overflows += 1;
+      return;
+    }
+    this.#waiting.bytes += bytes;
+    this.#waiting.input.push(run);
+  }
+
+  #catchUp(): void {
+    const { timers, input } = this.#waiting;
+    this.#waiting = newWaiting();
+    const { epoch } = this;
+    for (const run of [...timers, ...input]) {
+      if (epoch === this.epoch) run();
+    }
   }
 
   #slowness(): number {
@@ -226,6 +246,17 @@ export class SimulatedHost {
     this.epoch += 1;
     this.#network.dropStreams(this, state === "down" ? "reset" : "timeout");
   }
+}
+
+/** What a process that does not go on has before it. */
+interface Waiting {
+  readonly timers: (() => void)[];
+  readonly input: (() => void)[];
+  bytes: number;
+}
+
+function newWaiting(): Waiting {
+  return { timers: [], input: [], bytes: 0 };
 }
 
 class HostTimer implements Task {
