@@ -6,6 +6,7 @@
 //     npx nx run server:bench -- --rounds 40         more turns
 //     npx nx run server:bench -- --only durable      rows whose name has this word
 //     npx nx run server:bench -- --million           memory over a million PUTs instead
+//     npx nx run server:bench -- --watch             1,000 watchers instead, one of which stops reading
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -13,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { runCrowd } from "./http/_test_crowd.ts";
 import { Load, median, quantile, type LoadResult } from "./_bench_load.ts";
 import {
   benchKeys,
@@ -170,6 +172,28 @@ async function runMillion(): Promise<void> {
   await server.stop();
 }
 
+/** 1,000 watchers, one of which stops reading: see the head of _test_crowd.ts. */
+async function runWatchers(): Promise<void> {
+  write(
+    "| prefixes | events/s | deliveries/s | write to event, p50 / p99 | held before / most | cores: node + readers | cut | faults |",
+  );
+  write("|---|---|---|---|---|---|---|---|");
+  const mebibytes = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1);
+  for (const [prefixes, eventsPerSecond] of [
+    [999, 5_000],
+    [100, 5_000],
+    [1, 1_000],
+    [1, 2_500],
+    [1, 5_000],
+  ] as const) {
+    const report = await runCrowd({ watchers: 1_000, prefixes, eventsPerSecond, seconds: 10 });
+    const { eventRate, deliveryRate, latencyMs, heldBefore, heldMost, cores, cut, faults } = report;
+    write(
+      `| ${prefixes} | ${Math.round(eventRate)} of ${eventsPerSecond} | ${Math.round(deliveryRate)} | ${latencyMs.p50} / ${latencyMs.p99} ms | ${mebibytes(heldBefore)} / ${mebibytes(heldMost)} MiB | ${cores.node.toFixed(2)} + ${cores.watchers.toFixed(2)} | ${cut} | ${faults.length} |`,
+    );
+  }
+}
+
 function option(name: string): string | undefined {
   const at = process.argv.indexOf(name);
   return at === -1 ? undefined : process.argv[at + 1];
@@ -178,6 +202,10 @@ function option(name: string): string | undefined {
 async function main(): Promise<void> {
   if (process.argv.includes("--million")) {
     await runMillion();
+    return;
+  }
+  if (process.argv.includes("--watch")) {
+    await runWatchers();
     return;
   }
   const rounds = Number(option("--rounds") ?? 20);

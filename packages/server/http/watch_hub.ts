@@ -1,17 +1,9 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { versionToEtag, versionToMs } from "@dnd/client";
 import type { ChangeFeed, FeedChange } from "../change_feed.ts";
-import { timeText } from "../entry_text.ts";
 import { isWatched } from "../watch_keys.ts";
-import { itemJson } from "./item_json.ts";
-
-/** What one watcher wants to see. */
-export interface WatchFilter {
-  readonly prefix?: string | undefined;
-  readonly key?: string | undefined;
-  readonly values: boolean;
-}
+import { FrameCache, FrameOutput, changeFrame, resetFrame } from "./watch_frames.ts";
+import { WatchGroups, type WatchFilter, type WatchGroup } from "./watch_groups.ts";
 
 /** How a hub works. */
 export interface WatchHubOptions {
@@ -29,31 +21,38 @@ const flushMs = 10;
 /** Up to so many watchers nothing is held back. */
 const promptWatchers = 32;
 
-interface Group {
-  readonly filter: WatchFilter;
-  readonly watchers: Set<Watcher>;
-}
+/** Watchers that are written to between two looks at the clock, and how long a turn of that may take. */
+const sliceWatchers = 16;
+const sliceMs = 2;
 
 interface Watcher {
   readonly response: ServerResponse;
   /** Changes up to here were made before the watch began. */
-  skipTo: number;
+  readonly skipTo: number;
+}
+
+/** What some watchers are sent. */
+interface Delivery {
+  readonly pieces: readonly Buffer[];
+  readonly watchers: readonly Watcher[];
 }
 
 /**
- * All watches of a node over HTTP. A thousand of them cost one encoding per change and filter and one
- * write per watcher and flush. A reader that does not keep up is cut: it comes back with its last id
- * and reads what it missed from the map, so that no memory is held for it.
+ * All watches of a node over HTTP. A thousand of them cost one encoding per change and one write per
+ * watcher and flush, and a flush lets the event loop go every few milliseconds, so that requests are
+ * answered meanwhile; what changes in this time goes out with the next one. A reader that does not keep
+ * up is cut: it comes back with its last id and reads what it missed from the map, so that no memory
+ * is held for it.
  */
 export class WatchHub {
   readonly #feed: ChangeFeed;
   readonly #maxWaitingBytes: number;
   readonly #heartbeatMs: number;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new WatchGroups<Watcher>();
   readonly #responses = new Set<ServerResponse>();
   readonly #closing = new AbortController();
   #pending: FeedChange[] = [];
-  #flushTimer: ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate> | undefined;
+  #flushing = false;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #stopListening: (() => void) | undefined;
   #cut = 0;
@@ -108,7 +107,8 @@ export class WatchHub {
           ? resetFrame(this.#feed.idOf(counter), "the change log does not reach back so far")
           : "";
         for (const change of page.changes) {
-          if (isWatched(change.key, filter)) text += this.#frame(change, filter.values);
+          if (!isWatched(change.key, filter)) continue;
+          text += changeFrame(change, this.#feed.idOf(change.counter), filter.values);
         }
         if (text !== "" && !response.write(text)) await once(response, "drain", { signal: ended });
       }
@@ -128,95 +128,110 @@ export class WatchHub {
   close(): void {
     this.#closing.abort();
     this.#stopHeartbeat();
-    this.#groups.clear();
     this.#stopListening?.();
   }
 
   /** Joins the live feed; undefined while changes before it are still to be read. */
   #join(response: ServerResponse, filter: WatchFilter, counter: number): (() => void) | undefined {
-    if (this.#stopListening !== undefined && this.#pending.length > 0) this.#flush();
     if (counter < this.#feed.cursor) return undefined;
-    const name = JSON.stringify([filter.key ?? null, filter.prefix ?? "", filter.values]);
-    let group = this.#groups.get(name);
-    if (group === undefined) {
-      group = { filter, watchers: new Set() };
-      this.#groups.set(name, group);
-    }
-    const { watchers } = group;
-    const watcher: Watcher = { response, skipTo: counter > this.#feed.cursor ? counter : 0 };
-    watchers.add(watcher);
+    // Changes that wait to go out have been read already.
+    const leave = this.#groups.add({ response, skipTo: counter }, filter);
     this.#stopListening ??= this.#feed.listen((changes) => this.#take(changes));
     return () => {
-      watchers.delete(watcher);
-      if (watchers.size === 0) this.#groups.delete(name);
-      if (this.#groups.size === 0) {
-        this.#stopListening?.();
-        this.#stopListening = undefined;
-        this.#pending = [];
-      }
+      leave();
+      if (this.#groups.size > 0) return;
+      this.#stopListening?.();
+      this.#stopListening = undefined;
+      this.#pending = [];
     };
   }
 
   #take(changes: readonly FeedChange[]): void {
     for (const change of changes) this.#pending.push(change);
-    if (this.#flushTimer !== undefined) return;
-    if (this.#responses.size <= promptWatchers) {
-      this.#flushTimer = setImmediate(() => this.#flush());
-    } else this.#flushTimer = setTimeout(() => this.#flush(), flushMs);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || this.#pending.length === 0) return;
+    this.#flushing = true;
+    if (this.#responses.size <= promptWatchers) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), flushMs);
   }
 
   #flush(): void {
-    this.#flushTimer = undefined;
     const changes = this.#pending;
     this.#pending = [];
-    if (changes.length === 0) return;
-    const frames: Record<"true" | "false", (string | undefined)[]> = { true: [], false: [] };
-    for (const { filter, watchers } of this.#groups.values()) {
-      const encoded = frames[filter.values ? "true" : "false"];
-      const pick = (above: number): Buffer => {
-        let text = "";
-        changes.forEach((change, index) => {
-          if (change.counter <= above && change.type !== "expire") return;
-          if (!isWatched(change.key, filter)) return;
-          text += encoded[index] ??= this.#frame(change, filter.values);
-        });
-        return Buffer.from(text);
-      };
-      let shared: Buffer | undefined;
-      const last = changes.at(-1)?.counter ?? 0;
-      for (const watcher of watchers) {
-        const bytes = watcher.skipTo === 0 ? (shared ??= pick(0)) : pick(watcher.skipTo);
-        if (watcher.skipTo <= last) watcher.skipTo = 0;
-        if (bytes.length > 0) this.#write(watcher.response, bytes);
-      }
-    }
+    this.#deliver(this.#address(changes), 0, 0);
   }
 
-  #write(response: ServerResponse, bytes: Buffer): void {
-    if (response.destroyed) return;
+  /** Who is sent what. */
+  #address(changes: readonly FeedChange[]): Delivery[] {
+    const frames = new FrameCache((counter) => this.#feed.idOf(counter));
+    const seen = new Map<WatchGroup<Watcher>, FeedChange[]>();
+    for (const change of changes) {
+      this.#groups.forEach(change.key, (group) => {
+        const list = seen.get(group);
+        if (list === undefined) seen.set(group, [change]);
+        else list.push(change);
+      });
+    }
+    const deliveries: Delivery[] = [];
+    for (const [{ filter, watchers }, list] of seen) {
+      const piecesAbove = (counter: number): readonly Buffer[] => {
+        const output = new FrameOutput();
+        for (const change of list) {
+          if (change.counter <= counter && change.type !== "expire") continue;
+          frames.addTo(output, change, filter.values);
+        }
+        return output.pieces;
+      };
+      const first = list.find(({ type }) => type !== "expire")?.counter ?? Infinity;
+      const all: Watcher[] = [];
+      for (const watcher of watchers) {
+        if (watcher.skipTo < first) all.push(watcher);
+        else deliveries.push({ pieces: piecesAbove(watcher.skipTo), watchers: [watcher] });
+      }
+      if (all.length > 0) deliveries.push({ pieces: piecesAbove(0), watchers: all });
+    }
+    return deliveries;
+  }
+
+  /** Writes to watchers, a slice at a time, from one of a delivery on. */
+  #deliver(deliveries: readonly Delivery[], from: number, fromWatcher: number): void {
+    const until = performance.now() + sliceMs;
+    let written = 0;
+    for (let index = from; index < deliveries.length; index += 1) {
+      const { pieces, watchers } = deliveries[index] ?? { pieces: [], watchers: [] };
+      for (let at = index === from ? fromWatcher : 0; at < watchers.length; at += 1) {
+        if (written === sliceWatchers) {
+          if (performance.now() > until) {
+            setImmediate(() => this.#deliver(deliveries, index, at));
+            return;
+          }
+          written = 0;
+        }
+        const watcher = watchers[at];
+        if (watcher !== undefined) this.#write(watcher.response, pieces);
+        written += 1;
+      }
+    }
+    this.#flushing = false;
+    this.#flushSoon();
+  }
+
+  #write(response: ServerResponse, pieces: readonly Buffer[]): void {
+    if (response.destroyed || response.writableEnded) return;
     if (response.writableLength > this.#maxWaitingBytes) {
       this.#cut += 1;
       response.destroy();
       return;
     }
-    response.write(bytes);
-  }
-
-  #frame({ type, key, entry, counter }: FeedChange, values: boolean): string {
-    const data =
-      type === "put"
-        ? itemJson(entry, values)
-        : JSON.stringify({
-            key,
-            etag: versionToEtag(entry.version),
-            modified: timeText(versionToMs(entry.version)),
-          });
-    return `event: ${type}\nid: ${this.#feed.idOf(counter)}\ndata: ${data}\n\n`;
+    for (const piece of pieces) response.write(piece);
   }
 
   #startHeartbeat(): void {
     if (this.#heartbeat !== undefined || this.#closing.signal.aborted) return;
-    const comment = Buffer.from(":\n\n");
+    const comment = [Buffer.from(":\n\n")];
     this.#heartbeat = setInterval(() => {
       for (const response of this.#responses) this.#write(response, comment);
     }, this.#heartbeatMs);
@@ -227,8 +242,4 @@ export class WatchHub {
     clearInterval(this.#heartbeat);
     this.#heartbeat = undefined;
   }
-}
-
-function resetFrame(id: string, reason: string): string {
-  return `event: reset\nid: ${id}\ndata: ${JSON.stringify({ reason })}\n\n`;
 }
