@@ -80,7 +80,13 @@ function runFaults(): boolean {
 function runRest(): boolean {
   const nodes = options.nodes || 1_000;
   const { seed, minutes, loss } = options;
-  const report = runSteady({ nodes, seed, minutes, network: { lossRate: loss } });
+  const onMinute = (minute: number, falseDeaths: number): void => {
+    if (minute % 60 !== 0 || minute === minutes) return;
+    print(
+      `${minute / 60} h, ${seconds(Date.now() - startedAt)} of real time: ${falseDeaths} false deaths`,
+    );
+  };
+  const report = runSteady({ nodes, seed, minutes, network: { lossRate: loss }, onMinute });
   printTable([
     ["nodes", "loss", "virtual time", "seed", "formed after", "false deaths", "accusations"],
     [

@@ -9,8 +9,8 @@ export interface SteadyOptions extends SwimWorldOptions {
   /** Virtual minutes, after the cluster formed. */
   readonly minutes: number;
 
-  /** Called after each virtual minute. */
-  readonly onMinute?: (minute: number) => void;
+  /** Called after each virtual minute, with the false deaths so far. */
+  readonly onMinute?: (minute: number, falseDeaths: number) => void;
 }
 
 /** What a run gave. */
@@ -48,7 +48,7 @@ export function runSteady(options: SteadyOptions): SteadyReport {
   for (let minute = 1; minute <= options.minutes; minute += 1) {
     simulation.run(60_000);
     bounds.check();
-    options.onMinute?.(minute);
+    options.onMinute?.(minute, deaths.ofRunning);
   }
   load.finish();
   const rest = load.load();
