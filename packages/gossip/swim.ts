@@ -10,9 +10,11 @@
  * input comes with `now`, and what should happen comes back as effects. So the same machine runs behind
  * a UDP socket, in a worker thread, and a thousand times in one simulation.
  *
- * Which part is where: `swim_transition.ts` who wins, `swim_claims.ts` what is said, `swim_prober.ts`
- * probes, `swim_accuser.ts` suspicion and death, `swim_spreader.ts` and `swim_rumors.ts` gossip,
- * `swim_exchanger.ts` whole tables, `swim_caller.ts` seeds and the dead, `swim_caution.ts` own stalls.
+ * Which part is where: `swim_transition.ts` who wins, `swim_receiver.ts` packets, `swim_claims.ts` what is
+ * said of others and `swim_self_claims.ts` of this node, `swim_prober.ts`, `swim_relays.ts` and
+ * `swim_calls.ts` pings, `swim_accuser.ts` suspicion and death, `swim_spreader.ts` and `swim_rumors.ts`
+ * gossip, `swim_exchanger.ts` whole tables, `swim_caller.ts` seeds and the dead, `swim_caution.ts` own
+ * stalls. This file is the surface, and puts the parts together.
  *
  * Further reading: Das, Gupta, Motivala, *SWIM* (DSN 2002); Dadgar, Phillips, Currey, *Lifeguard* (2017).
  */
@@ -22,25 +24,29 @@ import {
   MEMBER_READY,
   MEMBER_SKEWED,
   MEMBER_STALLED,
-  PROTOCOL_VERSION,
-  PROTOCOL_VERSION_MIN,
 } from "@dnd/protocol";
 import { MembershipError } from "./membership_error.ts";
 import { Accuser } from "./swim_accuser.ts";
 import type { Accusation } from "./swim_accusations.ts";
+import { Calls } from "./swim_calls.ts";
 import { Caller } from "./swim_caller.ts";
 import { Caution } from "./swim_caution.ts";
 import { Claims } from "./swim_claims.ts";
 import { SwimContext } from "./swim_context.ts";
 import { Exchanger } from "./swim_exchanger.ts";
+import { Farewell } from "./swim_farewell.ts";
 import type { SwimMachine } from "./swim_machine.ts";
 import type { MemberRecord } from "./swim_members.ts";
 import { checkOptions, type SwimOptions } from "./swim_options.ts";
+import { Pinger } from "./swim_pinger.ts";
 import { Prober } from "./swim_prober.ts";
+import { Receiver } from "./swim_receiver.ts";
+import { Relays } from "./swim_relays.ts";
 import { baseBytes, memberBytes } from "./swim_size.ts";
+import { SelfClaims } from "./swim_self_claims.ts";
 import { Spreader } from "./swim_spreader.ts";
 import { StreamProbes } from "./swim_stream_probes.ts";
-import { isDown, isUp } from "./swim_transition.ts";
+import { isDown } from "./swim_transition.ts";
 import type {
   Effect,
   MemberView,
@@ -51,8 +57,6 @@ import type {
 } from "./swim_types.ts";
 
 const defaultPageBytes = 64 * 1024;
-const farewellRounds = 3;
-const farewellFanout = 16;
 
 /**
  * See the head of this file and {@linkcode SwimMachine}.
@@ -81,8 +85,12 @@ export class Swim implements SwimMachine {
   #streams: StreamProbes;
   #accuser: Accuser;
   #prober: Prober;
+  #calls: Calls;
   #exchanger: Exchanger;
   #caller: Caller;
+  #receiver: Receiver;
+  #self: SelfClaims;
+  #farewell: Farewell;
   #maxUpdateBytes: number;
 
   /**
@@ -95,32 +103,53 @@ export class Swim implements SwimMachine {
     this.#context = context;
     this.#caution = new Caution(context);
     this.#streams = new StreamProbes(context);
-    this.#exchanger = new Exchanger(context, (record) => this.#prober.look(record));
+    this.#exchanger = new Exchanger(context, (record) => this.#calls.look(record));
     new Spreader(context).attach();
-    const parts = { caution: this.#caution, streams: this.#streams };
+    const pinger = new Pinger(context);
+    const relays = new Relays(context, pinger);
+    this.#calls = new Calls(context, pinger);
+    const parts = {
+      caution: this.#caution,
+      streams: this.#streams,
+      pinger,
+      relays,
+      calls: this.#calls,
+    };
     this.#accuser = new Accuser(context, parts, {
       apply: (claim) => this.#claims.apply(claim, context.self.id, "own"),
       heal: (record) => this.#exchanger.heal(record),
-      look: (record) => this.#prober.look(record),
+      look: (record) => this.#calls.look(record),
       rumored: (record) => this.#prober.confirm(record),
     });
     this.#prober = new Prober(context, parts, {
       accuse: (record, evidence) => this.#accuser.accuse(record, evidence),
     });
-    this.#claims = new Claims(context, {
+    const viewChanged = (): void => {
+      this.#exchanger.viewChanged();
+      this.#accuser.recompute();
+    };
+    this.#self = new SelfClaims(context, viewChanged);
+    this.#claims = new Claims(context, this.#self, {
       suspected: (record) => this.#accuser.suspected(record),
       confirmed: (record, claim) => this.#accuser.confirmed(record, claim),
       cleared: (record) => this.#accuser.cleared(record),
-      viewChanged: () => {
-        this.#exchanger.viewChanged();
-        this.#accuser.recompute();
-      },
+      viewChanged,
     });
     this.#caller = new Caller(
       context,
-      { prober: this.#prober, exchanger: this.#exchanger },
+      { calls: this.#calls, exchanger: this.#exchanger },
       (record) => this.#forget(record, dependencies.summary?.().clock ?? 0),
     );
+    this.#receiver = new Receiver(context, {
+      caution: this.#caution,
+      claims: this.#claims,
+      self: this.#self,
+      prober: this.#prober,
+      relays,
+      exchanger: this.#exchanger,
+      caller: this.#caller,
+    });
+    this.#farewell = new Farewell(context);
     this.#maxUpdateBytes =
       context.timing.maxDatagramBytes - baseBytes(context.cluster, undefined) - 8;
   }
@@ -151,11 +180,7 @@ export class Swim implements SwimMachine {
 
   /** {@inheritDoc SwimMachine.handleMessage} */
   handleMessage(envelope: Envelope, from: Source, now: number): Effect[] {
-    return this.#run(now, () => {
-      const { phase } = this.#context;
-      if (phase !== "running" && phase !== "ending") return;
-      if (this.#isForUs(envelope, from)) this.#receive(envelope, from);
-    });
+    return this.#run(now, () => this.#receiver.receive(envelope, from));
   }
 
   /** {@inheritDoc SwimMachine.handleTimer} */
@@ -259,23 +284,23 @@ export class Swim implements SwimMachine {
   setStalled(stalled: boolean, now: number): Effect[] {
     return this.#run(now, () => {
       this.#caution.setStalled(stalled);
-      this.#claims.setFlag(MEMBER_STALLED, stalled);
+      this.#self.setFlag(MEMBER_STALLED, stalled);
     });
   }
 
   /** {@inheritDoc SwimMachine.setReady} */
   setReady(ready: boolean, now: number): Effect[] {
-    return this.#run(now, () => this.#claims.setFlag(MEMBER_READY, ready));
+    return this.#run(now, () => this.#self.setFlag(MEMBER_READY, ready));
   }
 
   /** {@inheritDoc SwimMachine.setSkewed} */
   setSkewed(skewed: boolean, now: number): Effect[] {
-    return this.#run(now, () => this.#claims.setFlag(MEMBER_SKEWED, skewed));
+    return this.#run(now, () => this.#self.setFlag(MEMBER_SKEWED, skewed));
   }
 
   /** {@inheritDoc SwimMachine.setMetadata} */
   setMetadata(metadata: Uint8Array, now: number): Effect[] {
-    return this.#run(now, () => this.#claims.setMetadata(metadata));
+    return this.#run(now, () => this.#self.setMetadata(metadata));
   }
 
   /** {@inheritDoc SwimMachine.setSeen} */
@@ -285,12 +310,12 @@ export class Swim implements SwimMachine {
 
   /** {@inheritDoc SwimMachine.leave} */
   leave(now: number, options: { readonly departed?: number } = {}): Effect[] {
-    return this.#run(now, () => this.#end("left", options.departed ?? 0));
+    return this.#run(now, () => this.#farewell.end("left", options.departed ?? 0));
   }
 
   /** {@inheritDoc SwimMachine.stop} */
   stop(now: number): Effect[] {
-    return this.#run(now, () => this.#end("stopped", 0));
+    return this.#run(now, () => this.#farewell.end("stopped", 0));
   }
 
   /** {@inheritDoc SwimMachine.forget} */
@@ -323,7 +348,7 @@ export class Swim implements SwimMachine {
       }
       if (context.phase !== "silent" && context.phase !== "running") return;
       context.phase = "running";
-      this.#claims.setSelf({ ...member, generation, incarnation: 1 });
+      this.#self.setSelf({ ...member, generation, incarnation: 1 });
       for (const record of context.table.randomUp(3, (other) => other.member.state === "alive")) {
         this.#exchanger.ask(record, "join");
       }
@@ -378,105 +403,6 @@ export class Swim implements SwimMachine {
     return this.#context.run(now, input);
   }
 
-  #isForUs(envelope: Envelope, from: Source): boolean {
-    const { counters, cluster, self } = this.#context;
-    if (envelope.cluster !== cluster) {
-      counters.wrongCluster += 1;
-      return false;
-    }
-    const { protocolVersion } = envelope;
-    if (protocolVersion < PROTOCOL_VERSION_MIN || protocolVersion > PROTOCOL_VERSION) {
-      counters.wrongVersion += 1;
-      return false;
-    }
-    if (envelope.senderId.length !== 32 || from.bootId.length !== 16 || from.address === "") {
-      counters.malformed += 1;
-      return false;
-    }
-    if (envelope.senderId === self.id) {
-      if (from.bootId !== self.member.bootId && envelope.generation >= self.member.generation) {
-        this.#claims.copy(from.bootId, envelope.generation);
-      }
-      return false;
-    }
-    return true;
-  }
-
-  #receive(envelope: Envelope, from: Source): void {
-    const { message } = envelope;
-    if (!from.directed) {
-      // It may be a recording: answered, and nothing more (RULES 13).
-      if (message?.type === "ping") this.#prober.handlePing(message, envelope, from);
-      else this.#context.counters.undirectedDropped += 1;
-      return;
-    }
-    for (const claim of envelope.members) {
-      this.#claims.apply(claim, envelope.senderId, "packet");
-      if (this.#context.phase === "silent") return;
-    }
-    const known = this.#hear(envelope, from);
-    switch (message?.type) {
-      case "ping":
-        this.#prober.handlePing(message, envelope, from);
-        if (known !== undefined && message.summary !== undefined) {
-          const { wall, senderId } = envelope;
-          const { summary } = message;
-          this.#context.notify({ type: "summary", from: senderId, summary, wall });
-        }
-        break;
-      case "ack":
-        this.#prober.handleAck(message, envelope);
-        break;
-      case "pingRequest":
-        this.#prober.handlePingRequest(message, envelope, from);
-        break;
-      case "nack":
-        this.#prober.handleNack(message, envelope);
-        break;
-      case "refusal": {
-        const { code, detail } = message;
-        this.#context.notify({ type: "refused", address: from.address, code, detail });
-        break;
-      }
-      case undefined:
-        break;
-    }
-    if (known === undefined) {
-      this.#context.counters.updatesDropped += envelope.updates.length;
-      return;
-    }
-    for (const bytes of envelope.updates) {
-      this.#context.notify({ type: "update", from: envelope.senderId, bytes });
-    }
-  }
-
-  /** Who sent a packet that was made for us lives, whatever is said of it. */
-  #hear(envelope: Envelope, from: Source): MemberRecord | undefined {
-    const context = this.#context;
-    const { senderId, generation } = envelope;
-    const record = context.table.get(senderId);
-    const held = record?.member;
-    if (record === undefined || held === undefined || generation > held.generation) {
-      context.counters.unknownSender += 1;
-      const { address, bootId } = from;
-      this.#exchanger.stranger({ id: senderId, address, generation, bootId });
-      if (record !== undefined) record.bootId = bootId;
-      return undefined;
-    }
-    if (generation < held.generation) return undefined;
-    record.bootId = from.bootId;
-    record.lastHeardAt = Math.floor(context.now);
-    this.#caution.heard();
-    if (!isUp(held.state)) return undefined;
-    this.#caller.heard();
-    this.#exchanger.handleView(record, envelope.view);
-    const { message } = envelope;
-    if ((message?.type === "ping" || message?.type === "ack") && message.summary !== undefined) {
-      this.#claims.setSeen(record, message.summary.seen);
-    }
-    return record;
-  }
-
   #checkUpdate(update: Uint8Array): void {
     if (update.length > this.#maxUpdateBytes) {
       throw new RangeError(
@@ -495,41 +421,6 @@ export class Swim implements SwimMachine {
       this.#context.self.id,
       "own",
     );
-  }
-
-  /** Says goodbye at once to as many as fit, and to random ones in a few rounds more. */
-  #end(state: "left" | "stopped", departed: number): void {
-    const context = this.#context;
-    if (context.phase === "ending" || context.phase === "ended") return;
-    const silent = context.phase !== "running" || context.table.up.length === 0;
-    context.phase = "ending";
-    const { member } = context.self;
-    const stamp = Math.max(departed, member.departed);
-    context.table.replace(context.self, { ...member, state, departed: stamp });
-    context.self.changedAt = Math.floor(context.now);
-    if (silent) {
-      this.#finish();
-      return;
-    }
-    context.spread(context.self.member);
-    this.#farewell(farewellRounds);
-  }
-
-  #farewell(rounds: number): void {
-    const context = this.#context;
-    const claims = [context.self.member];
-    for (const record of context.table.randomUp(farewellFanout, (other) => other.bootId !== "")) {
-      context.send(context.destination(record), undefined, { claims });
-    }
-    context.schedule(context.timing.gossipIntervalMs, () => {
-      if (rounds > 1) this.#farewell(rounds - 1);
-      else this.#finish();
-    });
-  }
-
-  #finish(): void {
-    this.#context.phase = "ended";
-    this.#context.notify({ type: "ended", generation: this.#context.self.member.generation });
   }
 }
 

@@ -4,10 +4,10 @@
  * a node join whenever its seed comes up.
  */
 import { MEMBER_VOLATILE } from "@dnd/protocol";
+import type { Calls } from "./swim_calls.ts";
 import type { Exchanger } from "./swim_exchanger.ts";
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
-import type { Prober } from "./swim_prober.ts";
 
 const maxSeeds = 64;
 const maxAddresses = 64;
@@ -16,7 +16,7 @@ const firstCalls = 5;
 /** See the head of this file. */
 export class Caller {
   #context: SwimContext;
-  #prober: Prober;
+  #calls: Calls;
   #exchanger: Exchanger;
   #seeds: string[] = [];
   #nextSeed = 0;
@@ -26,11 +26,11 @@ export class Caller {
 
   constructor(
     context: SwimContext,
-    parts: { readonly prober: Prober; readonly exchanger: Exchanger },
+    parts: { readonly calls: Calls; readonly exchanger: Exchanger },
     forget: (record: MemberRecord) => void,
   ) {
     this.#context = context;
-    this.#prober = parts.prober;
+    this.#calls = parts.calls;
     this.#exchanger = parts.exchanger;
     this.#forget = forget;
   }
@@ -70,10 +70,12 @@ export class Caller {
     const address = candidates[Math.floor(context.prng() * candidates.length)];
     if (address === undefined) return;
     context.counters.callsToSeeds += 1;
-    this.#prober.call(
+    this.#calls.call(
       { address },
-      (id) => this.#answered(id),
-      () => context.notify({ type: "seed", seed, reason: "silent" }),
+      {
+        answered: (id) => this.#answered(id),
+        silent: () => context.notify({ type: "seed", seed, reason: "silent" }),
+      },
     );
   }
 
@@ -125,11 +127,7 @@ export class Caller {
 
   #callMember(record: MemberRecord): void {
     const { address } = record.member;
-    this.#prober.call(
-      { address, id: record.id },
-      (id) => this.#answered(id),
-      () => undefined,
-    );
+    this.#calls.call({ address, id: record.id }, { answered: (id) => this.#answered(id) });
   }
 
   /** Somebody answered a call: tell it of us (it did not have to know us), and merge the tables. */
