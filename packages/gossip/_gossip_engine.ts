@@ -6,6 +6,7 @@ import {
   type EngineSettings,
   heartbeatMs,
 } from "./_engine_protocol.ts";
+import { EffectPerformer } from "./_effect_performer.ts";
 import { crossError } from "./_cross_error.ts";
 import { monotonicMs } from "./_monotonic.ts";
 import { PacketGate } from "./_packet_gate.ts";
@@ -23,7 +24,7 @@ import { type SharedState, toSummary } from "./shared_state.ts";
 import { Swim } from "./swim.ts";
 import type { Accusation } from "./swim_accusations.ts";
 import type { SwimOptions } from "./swim_options.ts";
-import type { Effect, MemberView, SendEffect, Source } from "./swim_types.ts";
+import type { Effect, MemberView, Source } from "./swim_types.ts";
 import { UdpTransport } from "./udp_transport.ts";
 
 /** A farewell takes at most this long. */
@@ -42,10 +43,10 @@ export class GossipEngine implements EngineCalls {
   readonly #log: RateLimitedLog;
   readonly #gate: PacketGate;
   readonly #keyring: StreamKeyring;
-  readonly #resolver: SeedResolver;
   readonly #reports: ReportQueue;
   readonly #inbox: UpdateInbox;
   readonly #timers: GuardedTimers;
+  readonly #performer: EffectPerformer;
   #caller: StreamCaller | undefined;
   #transport: UdpTransport | undefined;
   #swim: Swim | undefined;
@@ -90,7 +91,18 @@ export class GossipEngine implements EngineCalls {
         ),
       guard: (action) => this.#timers.guard(action),
     });
-    this.#resolver = new SeedResolver(options.dns === undefined ? {} : { dns: options.dns });
+    this.#performer = new EffectPerformer({
+      gate: this.#gate,
+      log: this.#log,
+      timers: this.#timers,
+      resolver: new SeedResolver(options.dns === undefined ? {} : { dns: options.dns }),
+      reports: this.#reports,
+      shared,
+      transport: () => this.#transport,
+      caller: () => this.#caller,
+      input: (step) => this.#input(step),
+      onEnded: () => this.#ended?.(),
+    });
   }
 
   async bind(port: number): Promise<{ port: number; address: string; receiveBufferBytes: number }> {
@@ -276,68 +288,8 @@ export class GossipEngine implements EngineCalls {
   #apply(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (this.#closed) return;
-      switch (effect.type) {
-        case "send":
-          this.#send(effect);
-          break;
-        case "schedule": {
-          const { token } = effect;
-          this.#timers.after(effect.delayMs, () =>
-            this.#input((swim, now) => swim.handleTimer(token, now)),
-          );
-          break;
-        }
-        case "notify":
-          if (effect.event.type === "ended") this.#ended?.();
-          this.#reports.add(effect.event);
-          break;
-        case "exchange":
-          this.#caller?.exchange(effect.peer, (error) => {
-            const fields = {
-              peer: effect.peer.id,
-              address: effect.peer.address,
-              reason: error.message,
-            };
-            this.#log.line("members", monotonicMs(), "debug", fields, "member exchange failed");
-          });
-          break;
-        case "probe-stream": {
-          const { peer, token, timeoutMs } = effect;
-          void this.#caller?.probe(peer, timeoutMs).then((outcome) => {
-            this.#timers.guard(() =>
-              this.#input((swim, now) => swim.handleStreamProbe(token, outcome, now)),
-            );
-          });
-          break;
-        }
-        case "resolve": {
-          const { seed } = effect;
-          void this.#resolver.resolve(seed).then(({ addresses, reason }) => {
-            const usable = addresses.filter((address) => this.#transport?.canReach(address));
-            if (usable.length === 0) {
-              const why = reason ?? "no address of this node's IP version";
-              this.#log.line(
-                "seed",
-                monotonicMs(),
-                "warn",
-                { seed, reason: why },
-                "seed not resolved",
-              );
-            }
-            this.#timers.guard(() =>
-              this.#input((swim, now) => swim.handleResolved(seed, usable, now)),
-            );
-          });
-          break;
-        }
-      }
+      this.#performer.perform(effect);
     }
-  }
-
-  #send({ envelope, to }: SendEffect): void {
-    if (this.#transport?.send(this.#gate.seal(envelope, to), to.address) === true) return;
-    // What was in it is for an exchange to bring (RULES 11).
-    if (envelope.updates.length > 0) this.#shared.markDropped();
   }
 
   #summary(): Summary {

@@ -12,11 +12,11 @@ import {
   MEMBER_VOLATILE,
   PACKET_OVERHEAD_BYTES,
   PROTOCOL_VERSION,
-  PROTOCOL_VERSION_MIN,
   type Summary,
 } from "@dnd/protocol";
 import { AccusationLog } from "./swim_accusations.ts";
 import { LocalHealth } from "./swim_health.ts";
+import { newCounters, selfMember } from "./swim_initial.ts";
 import { type MemberRecord, MemberTable } from "./swim_members.ts";
 import { profiles, type SwimOptions, type SwimTiming } from "./swim_options.ts";
 import { newRoundTrip, type RoundTrip } from "./swim_round_trip.ts";
@@ -277,53 +277,4 @@ export class SwimContext {
 
 function summaryOf(message: EnvelopeMessage | undefined): Summary | undefined {
   return message?.type === "ping" || message?.type === "ack" ? message.summary : undefined;
-}
-
-function selfMember(options: SwimOptions): Member {
-  return {
-    id: options.id,
-    generation: options.generation,
-    incarnation: 1,
-    state: "alive",
-    address: options.address,
-    name: options.name ?? "",
-    metadata: options.metadata ?? new Uint8Array(0),
-    flags: options.volatile === true ? MEMBER_VOLATILE : 0,
-    protocolMin: PROTOCOL_VERSION_MIN,
-    protocolMax: PROTOCOL_VERSION,
-    seen: 0,
-    departed: 0,
-    accuser: "",
-    evidence: 0,
-    bootId: options.bootId,
-  };
-}
-
-function newCounters(): SwimCounters {
-  return {
-    pingsSent: 0,
-    acksReceived: 0,
-    indirectAcks: 0,
-    probesFailed: 0,
-    streamProbes: 0,
-    suspicionsRaised: 0,
-    deathsDeclared: 0,
-    refutations: 0,
-    lateTimers: 0,
-    deafRounds: 0,
-    exchangesAsked: 0,
-    callsToDead: 0,
-    callsToSeeds: 0,
-    membersRefused: 0,
-    claimsRefused: 0,
-    rumorsDropped: 0,
-    updatesDropped: 0,
-    relaysRefused: 0,
-    wrongCluster: 0,
-    wrongVersion: 0,
-    undirectedDropped: 0,
-    unknownSender: 0,
-    unexpectedAnswers: 0,
-    malformed: 0,
-  };
 }

@@ -6,6 +6,7 @@ import { MEMBER_VOLATILE, type Member } from "@dnd/protocol";
 import { newRoundTrip, type RoundTrip } from "./swim_round_trip.ts";
 import type { SuspicionBounds } from "./swim_suspicion.ts";
 import { isDown, isUp } from "./swim_transition.ts";
+import { viewHash } from "./swim_view_hash.ts";
 
 /** A running suspicion. */
 export interface Suspicion {
@@ -256,23 +257,6 @@ export class MemberTable {
     this.view = (this.view ^ record.viewHash ^ hash) >>> 0;
     record.viewHash = hash;
   }
-}
-
-/** One member's share of the view hash: 32 bits over id, generation, incarnation. */
-export function viewHash(member: Member): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < member.id.length; i += 1) {
-    hash = Math.imul(hash ^ member.id.charCodeAt(i), 0x01000193);
-  }
-  hash = mix(hash ^ (member.generation | 0));
-  hash = mix(hash ^ (member.incarnation | 0));
-  return mix(hash ^ Math.floor(member.incarnation / 2 ** 32)) >>> 0;
-}
-
-function mix(value: number): number {
-  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }
 
 const unmeasured: RoundTrip = Object.freeze(newRoundTrip());

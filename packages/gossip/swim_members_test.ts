@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import type { Member, MemberState } from "@dnd/protocol";
 import { Prng } from "./simulation/prng.ts";
-import { MemberTable, viewHash } from "./swim_members.ts";
+import { MemberTable } from "./swim_members.ts";
+import { viewHash } from "./swim_view_hash.ts";
 import { isDown, isUp } from "./swim_transition.ts";
 
 const states: MemberState[] = ["alive", "suspect", "stopped", "dead", "left", "forgotten"];

@@ -1,11 +1,10 @@
 import type { Parcel } from "./parcel.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedHost } from "./simulated_host.ts";
-import { SimulatedStream, type StreamEnd } from "./simulated_stream.ts";
+import { SimulatedTcp, type Ways } from "./_simulated_tcp.ts";
+import type { SimulatedStream, StreamEnd } from "./simulated_stream.ts";
 import type { Trace } from "./trace.ts";
 import type { Task, VirtualClock } from "./virtual_clock.ts";
-
-type Stream = SimulatedStream<SimulatedHost>;
 
 /** What happens to datagrams between two hosts, one way. */
 export interface LinkConditions {
@@ -38,8 +37,6 @@ export interface NetworkCounters {
   frames: number;
   frameBytes: number;
 }
-
-const tcpTimeoutMs = 10_000;
 
 /**
  * The network between simulated hosts. Datagrams are bytes and nothing else; streams keep order. All
@@ -76,7 +73,7 @@ export class SimulatedNetwork {
   #hosts: Map<string, SimulatedHost> = new Map();
   #links: Map<string, Partial<LinkConditions>> = new Map();
   #cuts: Set<string> = new Set();
-  #streams: Set<Stream> = new Set();
+  #tcp: SimulatedTcp;
 
   /** @internal made by `createSimulation()` */
   constructor(dependencies: {
@@ -87,6 +84,13 @@ export class SimulatedNetwork {
     this.#clock = dependencies.clock;
     this.#prng = dependencies.prng;
     this.#trace = dependencies.trace;
+    const ways: Ways = {
+      host: (address) => this.#hosts.get(address),
+      connected: (from, to) => this.connected(from, to),
+      lossRate: (from, to) => this.#linkConditions(from, to).lossRate,
+      delay: (from, to) => this.#delay(this.#linkConditions(from, to)),
+    };
+    this.#tcp = new SimulatedTcp(dependencies, ways, this.counters);
   }
 
   /** @internal */
@@ -167,28 +171,13 @@ export class SimulatedNetwork {
   }
 
   /** @internal */
-  open(from: SimulatedHost, to: string, purpose: string): Stream {
-    this.counters.streams += 1;
-    const near: Stream = new SimulatedStream(from, {
-      peerAddress: to,
-      purpose,
-      send: (frame) => this.#sendFrame(near, frame),
-    });
-    this.#streams.add(near);
-    this.#connect(near, to, { startedAt: this.#clock.now, retryMs: 1_000 });
-    return near;
+  open(from: SimulatedHost, to: string, purpose: string): SimulatedStream<SimulatedHost> {
+    return this.#tcp.open(from, to, purpose);
   }
 
   /** @internal the process of this host ended */
   dropStreams(host: SimulatedHost, end: StreamEnd): void {
-    for (const stream of [...this.#streams]) {
-      if (stream.host !== host) continue;
-      this.#streams.delete(stream);
-      const other = stream.other;
-      if (other === undefined) continue;
-      const delay = end === "reset" ? this.#delay(this.#conditions) : tcpTimeoutMs;
-      this.#clock.schedule(delay, () => this.#finish(other, end));
-    }
+    this.#tcp.drop(host, end);
   }
 
   #deliver(
@@ -221,115 +210,6 @@ export class SimulatedNetwork {
     const own = this.#links.get(link(from, to));
     return own === undefined ? this.#conditions : { ...this.#conditions, ...own };
   }
-
-  /** One attempt to connect: SYN there, answer back; a lost one is sent again after 1, 2, 4 s. */
-  #connect(near: Stream, to: string, attempt: Attempt): void {
-    const elapsed = this.#clock.now - attempt.startedAt;
-    if (!alive(near)) return;
-    if (elapsed > tcpTimeoutMs) return this.#finish(near, "timeout");
-    const host = this.#hosts.get(to);
-    const lost =
-      host === undefined ||
-      host.state === "off" ||
-      !this.connected(near.host, host) ||
-      !this.connected(host, near.host) ||
-      this.#prng.chance(2 * this.#linkConditions(near.host, host).lossRate);
-    if (lost) {
-      const next = { startedAt: attempt.startedAt, retryMs: attempt.retryMs * 2 };
-      this.#clock.schedule(attempt.retryMs, () => this.#connect(near, to, next));
-      return;
-    }
-    const there = this.#delay(this.#linkConditions(near.host, host));
-    const back = this.#delay(this.#linkConditions(host, near.host));
-    this.#clock.schedule(there, () => this.#accept(near, host, back));
-  }
-
-  #accept(near: Stream, host: SimulatedHost, backMs: number): void {
-    if (!alive(near)) return;
-    if (host.state === "down" || (host.state === "running" && !host.program.stream)) {
-      this.#clock.schedule(backMs, () => this.#finish(near, "refused"));
-      return;
-    }
-    if (host.state === "off") return;
-    const far: Stream = new SimulatedStream(host, {
-      peerAddress: near.host.address,
-      purpose: near.purpose,
-      send: (frame) => this.#sendFrame(far, frame),
-    });
-    this.#streams.add(far);
-    near.other = far;
-    far.other = near;
-    host.arrive(0, () => {
-      if (!alive(far)) return;
-      if (host.program.stream === undefined) far.close();
-      else host.program.stream(far);
-    });
-    this.#clock.schedule(backMs, () => {
-      if (alive(near)) near.host.arrive(0, () => near.onOpen?.());
-    });
-  }
-
-  /** A frame, or the end of the stream (no frame), on its way: lost segments are sent again. */
-  #sendFrame(stream: Stream, frame: Uint8Array | Parcel | undefined): void {
-    const other = stream.other;
-    if (frame === undefined) this.#streams.delete(stream);
-    if (other === undefined) return;
-    if (frame !== undefined) {
-      this.counters.frames += 1;
-      this.counters.frameBytes += frame.length;
-      stream.bufferedBytes += frame.length;
-    }
-    this.#transmit(stream, other, {
-      frame,
-      sequence: stream.sent++,
-      startedAt: this.#clock.now,
-      retryMs: 200,
-    });
-  }
-
-  #transmit(stream: Stream, other: Stream, segment: Segment): void {
-    const now = this.#clock.now;
-    const conditions = this.#linkConditions(stream.host, other.host);
-    let wait = this.#delay(conditions);
-    let retry = segment.retryMs;
-    while (this.#prng.chance(conditions.lossRate) && retry < tcpTimeoutMs) {
-      wait += retry;
-      retry *= 2;
-    }
-    if (!this.connected(stream.host, other.host) || !this.connected(other.host, stream.host)) {
-      if (now - segment.startedAt > tcpTimeoutMs) {
-        this.#finish(stream, "timeout");
-        this.#finish(other, "timeout");
-        return;
-      }
-      const next = { ...segment, retryMs: segment.retryMs * 2 };
-      this.#clock.schedule(segment.retryMs, () => this.#transmit(stream, other, next));
-      return;
-    }
-    const { frame, sequence } = segment;
-    this.#clock.schedule(wait, () => {
-      if (frame !== undefined) {
-        stream.bufferedBytes -= frame.length;
-        this.#trace.add(
-          this.#clock.now,
-          stream.host.index * 65_536 + other.host.index + 2 ** 31,
-          frame,
-        );
-      }
-      other.host.arrive(0, () => {
-        if (!alive(other)) return;
-        for (const next of other.inOrder(sequence, frame)) {
-          if (next === undefined) this.#finish(other, "closed");
-          else other.receive(next);
-        }
-      });
-    });
-  }
-
-  #finish(stream: Stream, end: StreamEnd): void {
-    this.#streams.delete(stream);
-    if (stream.epoch === stream.host.epoch) stream.host.arrive(0, () => stream.finish(end));
-  }
 }
 
 /** A datagram on its way. */
@@ -356,20 +236,6 @@ class Delivery implements Task {
   }
 }
 
-interface Attempt {
-  readonly startedAt: number;
-  readonly retryMs: number;
-}
-
-interface Segment extends Attempt {
-  readonly sequence: number;
-  readonly frame: Uint8Array | Parcel | undefined;
-}
-
 function link(from: SimulatedHost, to: SimulatedHost): string {
   return `${from.index}>${to.index}`;
-}
-
-function alive(stream: Stream): boolean {
-  return stream.ended === undefined && stream.epoch === stream.host.epoch;
 }

@@ -3,32 +3,19 @@
  * `wire: "parcels"` handed over as it is with the length that it would have.
  */
 import {
-  decode,
   decodePacket,
   DecodeError,
-  encode,
   encodePacket,
   type Envelope,
-  type Frame,
-  type FrameBody,
-  type Init,
   type Member,
-  type MemberPage,
   type Summary,
 } from "@dnd/protocol";
 import { Swim } from "../swim.ts";
 import type { SwimMachine } from "../swim_machine.ts";
 import type { SwimOptions } from "../swim_options.ts";
-import type {
-  Destination,
-  Effect,
-  Peer,
-  Source,
-  StreamProbeOutcome,
-  SwimDependencies,
-  SwimEvent,
-} from "../swim_types.ts";
-import { PacketParcel, PageParcel } from "./_packet_parcel.ts";
+import type { Destination, Effect, Source, SwimDependencies, SwimEvent } from "../swim_types.ts";
+import { PacketParcel } from "./_packet_parcel.ts";
+import { SwimStreams } from "./_swim_streams.ts";
 import { shared } from "./_shared_members.ts";
 import type { Parcel } from "./parcel.ts";
 import type { Program, SimulatedHost } from "./simulated_host.ts";
@@ -55,7 +42,6 @@ export interface SwimNodeOptions extends Partial<
   readonly wire?: "bytes" | "parcels";
 }
 
-const exchangeTimeoutMs = 10_000;
 const encodedEvery = 64;
 
 /** A program for `Simulation.addHost()`: `world.addHost((host) => new SwimNode(host, options))`. */
@@ -70,6 +56,7 @@ export class SwimNode implements Program {
 
   #cluster: string;
   #parcels: boolean;
+  #streams: SwimStreams;
   #maxDatagramBytes = 0;
   #packets = 0;
   #membersChanged = true;
@@ -87,6 +74,7 @@ export class SwimNode implements Program {
     this.bootId = prng.hex(8);
     this.#cluster = options.cluster ?? "dnd";
     this.#parcels = wire === "parcels";
+    this.#streams = new SwimStreams(this, { cluster: this.#cluster, parcels: this.#parcels });
     this.#onEvent = onEvent;
     const identity = { id, generation, bootId: this.bootId, address: host.address };
     const remembered = (folder.get("members") as Member[] | undefined) ?? [];
@@ -135,11 +123,7 @@ export class SwimNode implements Program {
   }
 
   stream(stream: SimulatedStream): void {
-    stream.onFrame = (bytes) => {
-      const body = decode(bytes, "Frame").body;
-      if (body?.type === "probe") this.#answerProbe(stream, body.sequence, body.target);
-      else if (body?.type === "hello") this.#exchange(stream, body.id);
-    };
+    this.#streams.accept(stream);
   }
 
   #read(run: () => void): void {
@@ -198,10 +182,10 @@ export class SwimNode implements Program {
           this.perform(this.swim.handleResolved(effect.seed, [effect.seed], this.host.now()));
           break;
         case "exchange":
-          this.#open(effect.peer);
+          this.#streams.exchange(effect.peer);
           break;
         case "probe-stream":
-          this.#probe(effect.peer, effect.token, effect.timeoutMs);
+          this.#streams.probe(effect.peer, effect.token, effect.timeoutMs);
           break;
         case "notify":
           this.#hear(effect.event);
@@ -232,90 +216,4 @@ export class SwimNode implements Program {
     this.#membersChanged = false;
     if (this.host.state === "running") this.host.schedule(10_000, () => this.#remember());
   }
-
-  #probe(peer: Peer, token: number, timeoutMs: number): void {
-    const stream = this.host.open(peer.address, "probe");
-    let open = true;
-    const done = (outcome: StreamProbeOutcome): void => {
-      if (!open) return;
-      open = false;
-      stream.close();
-      this.perform(this.swim.handleStreamProbe(token, outcome, this.host.now()));
-    };
-    stream.onOpen = () => {
-      stream.send(frame({ type: "probe", sequence: token, target: peer.id }));
-    };
-    stream.onFrame = (bytes) => {
-      const { body } = decode(bytes, "Frame");
-      if (body?.type === "probeAck" && body.target === peer.id) done("ok");
-    };
-    stream.onEnd = (end) => {
-      done(end === "refused" ? "refused" : "failed");
-    };
-    this.host.schedule(timeoutMs, () => done("failed"));
-  }
-
-  #answerProbe(stream: SimulatedStream, sequence: number, target: string): void {
-    if (target !== this.id) return stream.close();
-    stream.send(frame({ type: "probeAck", sequence, target }));
-  }
-
-  #open(peer: Peer): void {
-    const stream = this.host.open(peer.address, "members");
-    stream.onOpen = () => {
-      stream.send(this.#hello());
-      this.#sendPages(stream);
-    };
-    let from = peer.id;
-    const merge = (page: MemberPage): void => {
-      this.#merge(page, from);
-      if (page.last) stream.close();
-    };
-    stream.onParcel = ({ content }) => merge(content as MemberPage);
-    stream.onFrame = (bytes) => {
-      const { body } = decode(bytes, "Frame");
-      if (body?.type === "hello") from = body.id;
-      if (body?.type === "memberPage") merge(body);
-    };
-    this.host.schedule(exchangeTimeoutMs, () => stream.close());
-  }
-
-  /** The served side: takes the pages, then sends its own. */
-  #exchange(stream: SimulatedStream, id: string): void {
-    const merge = (page: MemberPage): void => {
-      this.#merge(page, id);
-      if (!page.last) return;
-      stream.send(this.#hello());
-      this.#sendPages(stream);
-    };
-    stream.onParcel = ({ content }) => merge(content as MemberPage);
-    stream.onFrame = (bytes) => {
-      const { body } = decode(bytes, "Frame");
-      if (body?.type === "memberPage") merge(body);
-    };
-  }
-
-  #merge({ members }: MemberPage, id: string): void {
-    const page = this.#parcels ? members : members.map(shared);
-    this.perform(this.swim.mergeMembers(page, { id }, this.host.now()));
-  }
-
-  #hello(): Uint8Array {
-    const { id, bootId } = this;
-    return frame({ type: "hello", id, bootId, purpose: "members", cluster: this.#cluster });
-  }
-
-  #sendPages(stream: SimulatedStream): void {
-    const pages = this.swim.memberPages();
-    pages.forEach((members, i) => {
-      const last = i === pages.length - 1;
-      if (this.#parcels) stream.send(new PageParcel(members, last));
-      else stream.send(frame({ type: "memberPage", members, last }));
-    });
-  }
-}
-
-function frame(body: Init<FrameBody>): Uint8Array {
-  const message: Init<Frame> = { body };
-  return encode(message, "Frame");
 }
