@@ -77,6 +77,18 @@ export interface ClusterMember {
   readonly rttMs: number | null;
 }
 
+/** How far a node's first copy of the data is. */
+export interface CopyProgress {
+  /** Id of the member that it copies from. */
+  readonly peer: string;
+  /** Keys so far. */
+  readonly keys: number;
+  /** Bytes so far. */
+  readonly bytes: number;
+  /** Of the whole, 0 to 100. */
+  readonly percent: number;
+}
+
 /** A node and the members that it knows. */
 export interface ClusterInfo {
   /** Cluster name. */
@@ -101,6 +113,8 @@ export interface ClusterInfo {
   readonly ready: boolean;
   /** All members, this one included. */
   readonly members: readonly ClusterMember[];
+  /** Only while the first copy runs: how far it is. */
+  readonly copy?: CopyProgress;
 }
 
 /** What `/health/ready` says. */

@@ -1,4 +1,4 @@
-import type { Change, Entry, VersionedMap } from "@dnd/store";
+import type { Change, Entry, Version, VersionedMap } from "@dnd/store";
 
 /** A committed change of one key. */
 export interface FeedChange {
@@ -16,16 +16,31 @@ export type FeedListener = (changes: readonly FeedChange[]) => void;
 export interface FeedStart {
   /** Changes above this counter follow. */
   readonly counter: number;
+  /** What has expired from here on in {@link ChangeFeed.expiredFrom} follows too. */
+  readonly expiries: number;
   /** Set when changes before may be missing: the reason. */
   readonly reset?: string;
+}
+
+/** Something that has expired: no write says so, so the map's change index does not know when. */
+interface Expiry {
+  readonly key: string;
+  readonly version: Version;
+  /** Where the feed stood. */
+  readonly counter: number;
 }
 
 /** Changes that are handed out in one go. */
 const pageChanges = 500;
 
+/** Expiries that are remembered for readers that come back. Beyond, such a reader gets a reset. */
+const defaultMaxExpiries = 10_000;
+
 /**
  * The feed of committed changes (rule 9: nothing is told before it is durable). It holds no history of
- * its own: the map's change index is the history, so a reader that comes back asks there.
+ * its own: the map's change index is the history, so a reader that comes back asks there. Only what has
+ * expired is remembered here, the last 10,000 of it: a reader that comes back is told what has expired
+ * since the change that it saw last, and is so now; it may have heard of some of it before.
  *
  * An id is `node.generation.counter`, because a counter means something only within its generation.
  */
@@ -34,6 +49,12 @@ export class ChangeFeed {
   readonly #prefix: string;
   readonly #onError: (error: unknown) => void;
   readonly #listeners = new Set<FeedListener>();
+  readonly #maxExpiries: number;
+  /** The oldest has number `#firstExpiry`. */
+  #expiries: Expiry[] = [];
+  #firstExpiry = 0;
+  /** Where the feed stood at the last expiry that is not remembered any more. */
+  #expiryFloor = -1;
   #cursor = 0;
   #pumping = false;
   #closed = false;
@@ -48,11 +69,14 @@ export class ChangeFeed {
       readonly id: string;
       readonly generation: number;
       readonly onError: (error: unknown) => void;
+      /** Expiries that are remembered. Default 10,000. Higher: more memory, fewer resets. */
+      readonly maxExpiries?: number;
     },
   ) {
     this.#map = map;
     this.#prefix = `${options.id}.${options.generation}.`;
     this.#onError = options.onError;
+    this.#maxExpiries = options.maxExpiries ?? defaultMaxExpiries;
   }
 
   /** The id of a change. */
@@ -77,20 +101,48 @@ export class ChangeFeed {
    */
   startAfter(after: string | undefined): FeedStart {
     const live = this.cursor;
-    if (after === undefined) return { counter: live };
+    const now = { counter: live, expiries: this.#firstExpiry + this.#expiries.length };
+    if (after === undefined) return now;
     const text = after.startsWith(this.#prefix) ? after.slice(this.#prefix.length) : "";
     const counter = /^(?:0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : NaN;
     if (!(counter <= this.#map.counter)) {
       const reason = /^[a-z0-9]{1,32}\.[0-9]+\.[0-9]+$/.test(after)
         ? "the id is of another node, or from before its last start"
         : "the id is unknown";
-      return { counter: live, reset: reason };
+      return { ...now, reset: reason };
+    }
+    if (counter <= this.#expiryFloor) {
+      return { ...now, reset: "more has expired since than is remembered" };
     }
     const [first] = this.#map.changesSince(counter, { limit: 1 });
     if (first?.type === "reset") {
-      return { counter: live, reset: "the change log does not reach back so far" };
+      return { ...now, reset: "the change log does not reach back so far" };
     }
-    return { counter };
+    const index = this.#expiries.findIndex((expiry) => expiry.counter >= counter);
+    return { counter, expiries: index === -1 ? now.expiries : this.#firstExpiry + index };
+  }
+
+  /**
+   * What has expired behind a point and is so now. Of what was written above `counter` the changes tell.
+   *
+   * @param from `expiries` of a {@link FeedStart}, or `next` of the call before
+   * @param counter up to here the reader has been given the changes
+   */
+  expiredFrom(
+    from: number,
+    counter: number,
+  ): { readonly changes: readonly FeedChange[]; readonly next: number } {
+    const changes: FeedChange[] = [];
+    const next = this.#firstExpiry + this.#expiries.length;
+    if (from >= next) return { changes, next };
+    for (const { key, version } of this.#expiries.slice(Math.max(0, from - this.#firstExpiry))) {
+      const entry = this.#map.peek(key);
+      if (entry === undefined || entry.counter > counter) continue;
+      const { time, node } = entry.version;
+      if (time !== version.time || node !== version.node) continue;
+      changes.push({ type: "expire", key, entry, counter });
+    }
+    return { changes, next };
   }
 
   /**
@@ -120,7 +172,11 @@ export class ChangeFeed {
     if (this.#pumping || this.#closed || this.#listeners.size === 0) return;
     this.#pumping = true;
     this.#pump().then(
-      () => (this.#pumping = false),
+      () => {
+        this.#pumping = false;
+        // Something may have been written between its last look and this one.
+        if (this.#cursor < this.#map.counter) this.poke();
+      },
       (error: unknown) => {
         this.#pumping = false;
         this.#onError(error);
@@ -130,10 +186,17 @@ export class ChangeFeed {
 
   /** Entries have expired: tell the listeners. */
   expired(entries: readonly Entry[]): void {
-    if (this.#listeners.size === 0 || entries.length === 0) return;
-    this.#tell(
-      entries.map((entry) => ({ type: "expire", key: entry.key, entry, counter: this.#cursor })),
-    );
+    if (entries.length === 0) return;
+    const counter = this.cursor;
+    for (const { key, version } of entries) this.#expiries.push({ key, version, counter });
+    const tooMany = this.#expiries.length - this.#maxExpiries;
+    if (tooMany > 0) {
+      this.#expiryFloor = this.#expiries[tooMany - 1]?.counter ?? counter;
+      this.#expiries = this.#expiries.slice(tooMany);
+      this.#firstExpiry += tooMany;
+    }
+    if (this.#listeners.size === 0) return;
+    this.#tell(entries.map((entry) => ({ type: "expire", key: entry.key, entry, counter })));
   }
 
   /** Nothing is told any more. */

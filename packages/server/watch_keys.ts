@@ -6,7 +6,7 @@ import {
   type Watch,
   type WatchOptions,
 } from "@dnd/client";
-import type { FeedChange } from "./change_feed.ts";
+import type { FeedChange, FeedStart } from "./change_feed.ts";
 import { unknownType } from "./entry_text.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument } from "./node_error.ts";
@@ -64,14 +64,14 @@ class NodeWatch<T> implements Watch<T> {
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     const start = node.feed.startAfter(options.after);
     this.#stopListening = node.feed.listen((changes) => this.#take(changes));
-    if (start.reset !== undefined) {
-      this.#buffer.push({ type: "reset", id: node.feed.idOf(start.counter), reason: start.reset });
-    } else if (start.counter < node.feed.cursor) this.#behind = start.counter;
-    else if (start.counter > node.feed.cursor) this.#skipTo = start.counter;
+    this.#begin(start);
   }
 
   /** Changes up to here were made before the watch began, but are not committed yet. */
   #skipTo = 0;
+
+  /** While the reader is behind: what has expired from here on was not told. */
+  #expiries = 0;
 
   get lastEventId(): string | undefined {
     return this.#lastEventId;
@@ -121,26 +121,46 @@ class NodeWatch<T> implements Watch<T> {
     }
     if (this.#buffer.length > maxBuffered || this.#bufferedBytes > maxBufferedBytes) {
       // A slow reader: what waits is dropped, and read again from the map when it comes.
-      this.#behind = this.#node.feed.startAfter(this.#lastEventId).counter;
-      const expires = this.#buffer.some((change) => change.type === "expire");
       this.#buffer = [];
       this.#bufferedBytes = 0;
-      if (expires || this.#lastEventId === undefined) {
-        this.#behind = undefined;
+      if (this.#lastEventId === undefined) {
         this.#skipTo = changes.at(-1)?.counter ?? 0;
         this.#push({
           type: "reset",
           id: this.#node.feed.idOf(this.#skipTo),
           reason: "the reader was too slow",
         });
-      }
+      } else this.#begin(this.#node.feed.startAfter(this.#lastEventId));
     }
+  }
+
+  #begin(start: FeedStart): void {
+    const { feed } = this.#node;
+    const { counter, reset } = start;
+    if (reset !== undefined) this.#push({ type: "reset", id: feed.idOf(counter), reason: reset });
+    else if (counter < feed.cursor) {
+      this.#behind = counter;
+      this.#expiries = start.expiries;
+    } else {
+      if (counter > feed.cursor) this.#skipTo = counter;
+      this.#addExpired(start.expiries, counter);
+    }
+  }
+
+  /** @returns where the next look begins */
+  #addExpired(from: number, counter: number): number {
+    const { changes, next } = this.#node.feed.expiredFrom(from, counter);
+    for (const change of changes) {
+      if (isWatched(change.key, this.#options)) this.#add(change);
+    }
+    return next;
   }
 
   /** Reads the next changes from the map, until one is found or the listeners are reached. */
   #catchUp(): void {
     while (this.#behind !== undefined && this.#buffer.length === 0) {
       const from: number = this.#behind;
+      this.#expiries = this.#addExpired(this.#expiries, from);
       const { changes, counter, gap } = this.#node.feed.page(from);
       if (gap) {
         this.#buffer.push({

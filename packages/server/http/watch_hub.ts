@@ -96,20 +96,22 @@ export class WatchHub {
     }
     let leave: (() => void) | undefined;
     try {
-      let counter = start.counter;
+      let { counter, expiries } = start;
       for (;;) {
         // Between the last page and joining there is no pause: nothing falls into the gap.
+        const gone = this.#feed.expiredFrom(expiries, counter);
+        expiries = gone.next;
+        const missed = gone.changes.filter(({ key }) => isWatched(key, filter));
+        if (missed.length > 0) response.write(this.#frames(missed, filter.values));
         leave = this.#join(response, filter, counter);
         if (leave !== undefined) break;
         const page = this.#feed.page(counter);
         counter = page.counter;
-        let text = page.gap
+        const reset = page.gap
           ? resetFrame(this.#feed.idOf(counter), "the change log does not reach back so far")
           : "";
-        for (const change of page.changes) {
-          if (!isWatched(change.key, filter)) continue;
-          text += changeFrame(change, this.#feed.idOf(change.counter), filter.values);
-        }
+        const wanted = page.changes.filter(({ key }) => isWatched(key, filter));
+        const text = reset + this.#frames(wanted, filter.values);
         if (text !== "" && !response.write(text)) await once(response, "drain", { signal: ended });
       }
       await new Promise<void>((resolve) => {
@@ -227,6 +229,12 @@ export class WatchHub {
       return;
     }
     for (const piece of pieces) response.write(piece);
+  }
+
+  #frames(changes: readonly FeedChange[], values: boolean): string {
+    return changes
+      .map((change) => changeFrame(change, this.#feed.idOf(change.counter), values))
+      .join("");
   }
 
   #startHeartbeat(): void {

@@ -1,17 +1,9 @@
-import type { CallOptions, ClusterMember, Explanation } from "@dnd/client";
+import type { CallOptions, ClusterMember, CopyProgress, Explanation } from "@dnd/client";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { Followed, FollowOptions } from "../node_core.ts";
 import type { NodeData } from "../node_data.ts";
 import type { NodeLogger } from "../node_logger.ts";
 import type { ResolvedNodeOptions } from "../node_options.ts";
-
-/** How far the first copy is. */
-export interface CopyProgress {
-  readonly peer: string;
-  readonly keys: number;
-  readonly bytes: number;
-  readonly percent: number;
-}
 
 /** What a link to the others is made of. */
 export interface LinkParts {

@@ -4,6 +4,7 @@ import {
   versionToEtag,
   type CallOptions,
   type ClusterMember,
+  type CopyProgress,
   type Explanation,
 } from "@dnd/client";
 import {
@@ -23,7 +24,7 @@ import {
 import type { Entry } from "@dnd/store";
 import { exportLine } from "../export_entries.ts";
 import type { Followed, FollowOptions } from "../node_core.ts";
-import type { ClusterLink, CopyProgress, LinkParts } from "./cluster_link.ts";
+import type { ClusterLink, LinkParts } from "./cluster_link.ts";
 import { explain } from "./explanation.ts";
 import { loadMembers, saveMembers } from "./remembered_members.ts";
 import { ReplicationDriver } from "./replication_driver.ts";
