@@ -1,6 +1,11 @@
 // Group commit: one transaction at a time is on its way to the disk; what is written meanwhile becomes
 // the next one. The writers that a commit answers run before the next commit begins (setImmediate comes
 // after their microtasks), so that they share it instead of waiting in two halves for each other.
+//
+// Writers at the other end of a socket take longer to come back than that. On a disk that needs
+// milliseconds for a commit the next one therefore waits for as many writes as were waiting when the last
+// one ended, or for a quarter of the time that it took: sixty-four writers that share one commit are done
+// nearly twice as fast as two times thirty-two that wait for each other.
 import { StorageError } from "@dnd/store";
 import { Group } from "./_group.ts";
 
@@ -10,6 +15,12 @@ const MOST_BYTES = 8 * 1024 * 1024;
 
 /** How long a full disk is left alone before the next attempt, in milliseconds. */
 const RETRY_MS = 500;
+
+/** A commit that takes this long, in milliseconds, is worth waiting for those who share the next one. */
+const SLOW_MS = 2;
+
+/** The longest such wait. */
+const MOST_WAIT_MS = 20;
 
 /** What a queue needs. */
 export interface CommitQueueOptions {
@@ -27,21 +38,33 @@ export interface CommitQueueOptions {
 
   /** How long a commit may take before the disk counts as dead, in milliseconds. */
   readonly deadlineMs: number;
+
+  /** The longest wait for writers that may share a commit, in milliseconds. Default 20. */
+  readonly mostWaitMs?: number;
+
+  /** A clock in milliseconds, for tests. */
+  readonly now?: () => number;
 }
 
 /** The groups that wait for their commit. */
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
+  readonly #now: () => number;
 
   /** The first one is being committed if `#flying`. */
   readonly #groups: Group[] = [];
   #flying = false;
   #scheduled = false;
+  #gathering: NodeJS.Timeout | undefined;
+  /** How long the last commit took, and how many writes were under way when it ended. */
+  #tookMs = 0;
+  #expected = 0;
   #retry: NodeJS.Timeout | undefined;
   #failure: StorageError | undefined;
 
   constructor(options: CommitQueueOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /** The groups that are not on disk, in their order. */
@@ -63,6 +86,13 @@ export class CommitQueue {
 
   /** The group that takes the next batch; its commit is on its way from now on. */
   open(): Group {
+    const group = this.#last();
+    group.batches += 1;
+    if (this.#gathering !== undefined && group.batches >= this.#expected) this.#endGathering();
+    return group;
+  }
+
+  #last(): Group {
     const last = this.#groups.at(-1);
     this.#schedule();
     if (
@@ -88,6 +118,24 @@ export class CommitQueue {
     if (this.#scheduled || this.#flying || this.isBlocked) return;
     this.#scheduled = true;
     setImmediate(() => {
+      const waiting = this.#groups[0]?.batches ?? 0;
+      if (this.#tookMs < SLOW_MS || waiting >= this.#expected || this.#groups.length > 1) {
+        this.#scheduled = false;
+        this.#start();
+      } else {
+        const { mostWaitMs = MOST_WAIT_MS } = this.#options;
+        const waitMs = Math.min(mostWaitMs, Math.max(1, this.#tookMs / 4));
+        this.#gathering = setTimeout(() => this.#endGathering(), waitMs);
+      }
+    });
+  }
+
+  /** Those that the next commit was to wait for are there, or late. */
+  #endGathering(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    // In a turn of its own: this is called while a batch is being taken in.
+    setImmediate(() => {
       this.#scheduled = false;
       this.#start();
     });
@@ -97,10 +145,12 @@ export class CommitQueue {
     const group = this.#groups[0];
     if (group === undefined || this.#flying || this.#failure !== undefined) return;
     this.#flying = true;
+    const startedAt = this.#now();
     const deadline = this.#startDeadline();
     this.#options.commit(group).then(
       () => {
         clearTimeout(deadline);
+        this.#tookMs = this.#now() - startedAt;
         this.#finish(group);
       },
       (error: unknown) => {
@@ -123,6 +173,7 @@ export class CommitQueue {
     if (this.#failure !== undefined) return;
     this.#flying = false;
     this.#groups.shift();
+    this.#expected = this.#groups.reduce((sum, { batches }) => sum + batches, group.batches);
     this.#options.committed(group);
     group.resolve();
     if (this.#groups.length > 0) this.#schedule();

@@ -48,6 +48,9 @@ export class Group {
   /** Bytes of memory that the group takes. */
   bytes = 0;
 
+  /** How many batches are in it. */
+  batches = 0;
+
   /** The map's figures after the group. */
   state: MapState | undefined;
 

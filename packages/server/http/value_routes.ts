@@ -183,7 +183,7 @@ function put(exchange: Exchange, rest: string): PromiseLike<Answer> {
 function putAnswer(receipt: Receipt): Answer {
   return {
     status: 200,
-    headers: ["Content-Type", "text/plain; charset=utf-8", ...receiptHeaders(receipt)],
+    headers: receiptHeaders("Content-Type", "text/plain; charset=utf-8", receipt),
     body: "OK",
   };
 }
@@ -214,8 +214,8 @@ function replicasText({ acked, needed, members }: Receipt): string {
   return replicas.text;
 }
 
-function receiptHeaders(receipt: Receipt): string[] {
-  const headers = ["ETag", receipt.etag, "Dnd-Replicas", replicasText(receipt)];
+function receiptHeaders(name: string, value: string, receipt: Receipt): string[] {
+  const headers = [name, value, "ETag", receipt.etag, "Dnd-Replicas", replicasText(receipt)];
   if (receipt.event !== undefined) headers.push("Dnd-Event", receipt.event);
   if (receipt.superseded) headers.push("Dnd-Superseded", "true");
   return headers;
@@ -277,6 +277,6 @@ async function remove(exchange: Exchange, rest: string): Promise<Answer> {
   );
   return {
     status: 204,
-    headers: ["Dnd-Existed", String(receipt.existed), ...receiptHeaders(receipt)],
+    headers: receiptHeaders("Dnd-Existed", String(receipt.existed), receipt),
   };
 }

@@ -34,7 +34,7 @@ const rememberMs = 200;
 /** How often the clock goes into the pings when nothing changes. */
 const summaryMs = 250;
 /** How long after a change at the latest; a thousand changes in this time are one. */
-const summaryDelayMs = 5;
+const summaryDelayMs = 20;
 /** How often the lateness of the event loop is measured. */
 const delayMs = 100;
 
