@@ -294,6 +294,30 @@ describe("Swim: probing", () => {
     expect(trace.swim.sizes().waiting).to.equal(1);
   });
 
+  it("takes a nack that does not come for bad health of its own (Lifeguard IV.A)", () => {
+    const healthAfter = (nacked: boolean): number => {
+      const trace = new Trace();
+      trace.know("b", "c");
+      trace.pass(1_000);
+      const target = trace.packets("ping")[0]?.to.id?.[0] ?? "";
+      const helper = target === "b" ? "c" : "b";
+      let highest = 0;
+      for (let i = 0; i < 30; i += 1) {
+        trace.pass(100);
+        trace.answer(helper);
+        const request = trace.packets("pingRequest", helper)[0]?.envelope.message;
+        if (request?.type === "pingRequest" && nacked) {
+          trace.hear(helper, { type: "nack", sequence: request.sequence, target: idOf(target) });
+        }
+        highest = Math.max(highest, trace.swim.localHealth);
+        if (request !== undefined && trace.now > 3_600) break;
+      }
+      return highest;
+    };
+    expect(healthAfter(true)).to.equal(0);
+    expect(healthAfter(false)).to.equal(1);
+  });
+
   it("probes for others, and says when it got no answer", () => {
     const trace = new Trace();
     trace.know("b", "c");

@@ -63,7 +63,9 @@ export class Prng {
 
   /** Random bytes. */
   bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.uint32() >>> 24);
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i += 1) bytes[i] = this.uint32() >>> 24;
+    return bytes;
   }
 
   /** Random bytes as lower-case hex digits, two a byte: node ids have 16 bytes, boot ids 8. */
