@@ -52,6 +52,7 @@ export function sendRaw(
   port: number,
   text: string,
   enough: (raw: string) => boolean = () => false,
+  timeoutMs = 20_000,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     let raw = "";
@@ -60,9 +61,9 @@ export function sendRaw(
       socket.destroy();
       resolve(parseAnswer(raw));
     };
-    socket.setTimeout(20_000, () => {
+    socket.setTimeout(timeoutMs, () => {
       socket.destroy();
-      reject(new Error(`no end of the answer in 20 s: ${JSON.stringify(raw)}`));
+      reject(new Error(`no end of the answer in ${timeoutMs} ms: ${JSON.stringify(raw)}`));
     });
     socket.on("data", (chunk: Buffer) => {
       raw += chunk.toString("latin1");

@@ -44,8 +44,7 @@ export function createApp({
     try {
       admit(exchange, isLoopback(exchange));
       await next();
-      if (koa.state.answer === undefined) throw noSuchRoute(exchange);
-      answer = koa.state.answer;
+      answer = koa.state.answer ?? serverWide(exchange);
     } catch (error) {
       answer = problemAnswer(exchange, error);
     }
@@ -81,6 +80,12 @@ function pattern({ prefix, parameter }: PathRoutes): RegExp {
 /** The error for a path that nothing serves. */
 export function noSuchRoute(exchange: Exchange) {
   return problemError("no-such-route", `There is no route ${exchange.method} ${exchange.path}`);
+}
+
+/** `OPTIONS *` asks for the server itself (RFC 9110, 9.3.7); anything else that has come here is no route. */
+function serverWide(exchange: Exchange): Answer {
+  if (exchange.path !== "*") throw noSuchRoute(exchange);
+  return { status: 204, headers: ["Allow", "GET, HEAD, PUT, POST, DELETE, OPTIONS"] };
 }
 
 /** Serves a request whose path has been matched. Both ways end here. */

@@ -7,6 +7,11 @@ import type { HttpContext } from "./http_context.ts";
 const run = randomBytes(6).toString("hex");
 let requests = 0;
 
+/** An id for a request that has none. */
+export function newRequestId(): string {
+  return `${run}-${(requests = (requests + 1) % Number.MAX_SAFE_INTEGER).toString(36)}`;
+}
+
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
 
 /** A request and all that is known about it on its way to an answer. */
@@ -30,6 +35,8 @@ export class Exchange {
   route = "";
   /** Whether the caller waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
+  /** Whether the connection is of no use after the answer. */
+  closes = false;
   #abort: AbortController | undefined;
 
   /** @param context what all requests share */
@@ -44,9 +51,7 @@ export class Exchange {
     this.query = mark === -1 ? undefined : url.slice(mark + 1);
     const given = request.headers["x-request-id"];
     this.requestId =
-      typeof given === "string" && requestIdPattern.test(given)
-        ? given
-        : `${run}-${(requests = (requests + 1) % Number.MAX_SAFE_INTEGER).toString(36)}`;
+      typeof given === "string" && requestIdPattern.test(given) ? given : newRequestId();
   }
 
   /** A header's value; several of one name are one list. */

@@ -4,11 +4,14 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { isLoopbackAddress } from "../addresses.ts";
+import { newRequestId } from "./exchange.ts";
 import type { Listener } from "./listener.ts";
 import { problemKinds, type ProblemCode } from "./problem.ts";
 
 /** Where and how HTTP is served. */
 export interface HttpServerOptions {
+  /** The id of the node, for answers to what is no request. */
+  readonly node: string;
   /** The address to bind. */
   readonly address: string;
   /** The port; 0 picks a free one. */
@@ -70,11 +73,10 @@ export class HttpServer {
     server.maxConnections = options.maxConnections ?? 10_000;
     server.on("request", listener.onRequest);
     server.on("checkContinue", listener.onCheckContinue);
-    server.on("checkExpectation", (_request, response) => {
-      response.writeHead(417, { Connection: "close", "Content-Length": "0" });
-      response.end();
+    server.on("checkExpectation", listener.onCheckExpectation);
+    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+      onClientError(error, socket, options.node);
     });
-    server.on("clientError", onClientError);
   }
 
   /**
@@ -146,7 +148,7 @@ const clientErrorCodes: Readonly<Record<string, { code: ProblemCode; detail: str
 };
 
 /** Node's parser has refused the bytes: there is no request, but there is a socket to say why. */
-function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+function onClientError(error: NodeJS.ErrnoException, socket: Duplex, node: string): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
@@ -159,6 +161,7 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   const body = JSON.stringify({ type: `urn:dnd:error:${code}`, title, status, code, detail });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nContent-Type: application/problem+json\r\n` +
+      `Dnd-Node: ${node}\r\nX-Request-Id: ${newRequestId()}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

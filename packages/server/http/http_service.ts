@@ -126,8 +126,9 @@ export class HttpService {
   }
 
   async #open(address: string, port: number): Promise<number> {
-    const { http } = this.#parts;
+    const { http, node } = this.#parts;
     const server = new HttpServer(this.#listener, {
+      node: node.id,
       address,
       port,
       tls: http?.tls,

@@ -149,7 +149,13 @@ export const keyRoutes: readonly Route[] = [
 ];
 
 function list(exchange: Exchange): Answer {
-  const query = readQuery(exchange, listQuery);
+  const given = readQuery(exchange, listQuery);
+  // Written out and empty is what a template of the manual looks like: it is not there.
+  const query = {
+    ...given,
+    cursor: given.cursor === "" ? undefined : given.cursor,
+    delimiter: given.delimiter === "" ? undefined : given.delimiter,
+  };
   const page = listKeys(exchange.context.node, query);
   const items = page.entries.map((entry) => itemJson(entry, query.values === true)).join(",");
   const prefixes =

@@ -5,6 +5,7 @@ import { createApp, keepExchange, serveRoute, type AppDependencies } from "./app
 import { Exchange } from "./exchange.ts";
 import { Later } from "./later.ts";
 import { Outgoing } from "./outgoing.ts";
+import { problemError } from "./problem.ts";
 import { byPath } from "./routes.ts";
 import { problemAnswer, sendAnswer } from "./send_answer.ts";
 
@@ -12,6 +13,8 @@ import { problemAnswer, sendAnswer } from "./send_answer.ts";
 export interface Listener {
   readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   readonly onCheckContinue: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same for requests that expect something else. */
+  readonly onCheckExpectation: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 /** How a listener is made. */
@@ -79,6 +82,14 @@ export function createListener(
       const exchange = new Exchange(context, request, response);
       exchange.expectsContinue = true;
       handle(exchange);
+    },
+    onCheckExpectation: (request, response) => {
+      const exchange = new Exchange(context, request, response);
+      request.on("error", ignore);
+      response.on("error", ignore);
+      exchange.closes = true;
+      const detail = `Nothing but 100-continue can be expected, not ${exchange.header("expect")}`;
+      outgoing.push(exchange, problemAnswer(exchange, problemError("invalid-argument", detail)));
     },
   };
 }

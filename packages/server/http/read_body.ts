@@ -64,9 +64,8 @@ function sweepBodies(): void {
 
 /** A body on its way. */
 class WaitingBody {
-  readonly #request: IncomingMessage;
+  readonly #exchange: Exchange;
   readonly #limit: BodyLimit;
-  readonly #startedAt: number;
   readonly #onBody: (bytes: Uint8Array) => void;
   readonly #onError: (error: unknown) => void;
   #first: Uint8Array | undefined;
@@ -74,16 +73,15 @@ class WaitingBody {
   #length = 0;
 
   constructor(
-    { request, startedAt }: Exchange,
+    exchange: Exchange,
     options: {
       readonly limit: BodyLimit;
       readonly onBody: (bytes: Uint8Array) => void;
       readonly onError: (error: unknown) => void;
     },
   ) {
-    this.#request = request;
+    this.#exchange = exchange;
     this.#limit = options.limit;
-    this.#startedAt = startedAt;
     this.#onBody = options.onBody;
     this.#onError = options.onError;
     waiting.add(this);
@@ -91,6 +89,7 @@ class WaitingBody {
       sweep = setInterval(sweepBodies, 1_000);
       sweep.unref();
     }
+    const { request } = exchange;
     // Nobody takes these away again: what comes later is not heard.
     request.on("data", (chunk: Uint8Array) => this.#add(chunk));
     request.on("end", () => this.#end());
@@ -101,7 +100,9 @@ class WaitingBody {
   }
 
   checkTime(now: number): void {
-    if (now - this.#startedAt <= bodyMs) return;
+    if (now - this.#exchange.startedAt <= bodyMs) return;
+    // Who sends so slowly would hold the connection for as long again.
+    this.#exchange.closes = true;
     this.#fail(
       problemError("timeout", `The body took more than ${bodyMs / 1000} s`, {
         outcome: "not-applied",
@@ -113,7 +114,7 @@ class WaitingBody {
     if (!waiting.has(this)) return;
     this.#length += chunk.length;
     if (this.#length > this.#limit.bytes) {
-      this.#fail(tooLarge(this.#limit, declaredLength(this.#request)));
+      this.#fail(tooLarge(this.#limit, declaredLength(this.#exchange.request)));
     } else if (this.#first === undefined) this.#first = chunk;
     else (this.#chunks ??= [this.#first]).push(chunk);
   }

@@ -58,7 +58,7 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
   ];
   if (exchange.extraHeaders.length > 0) headers.push(...exchange.extraHeaders);
   // The caller still waits for 100 Continue: the body will not come, so the connection is of no more use.
-  if (exchange.expectsContinue) headers.push("Connection", "close");
+  if (exchange.expectsContinue || exchange.closes) headers.push("Connection", "close");
   if (typeof body === "function") {
     response.writeHead(status, headers);
     finishLine(exchange, status);
