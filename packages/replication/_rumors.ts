@@ -24,7 +24,9 @@ export class Rumors {
   readonly #waiting: WaitingBuffer;
   readonly #pushLarge: PushLarge;
   readonly #skewedNodes = new Map<string, number>();
-  #flushDue = false;
+  #flushAt = Infinity;
+  #passOnTokens: number;
+  #passOnAt = 0;
   #wakeAt = Infinity;
   #droppedAt = 0;
 
@@ -33,6 +35,7 @@ export class Rumors {
     this.#outbox = new Outbox({ ...context.options, prng: context.prng });
     this.#waiting = new WaitingBuffer(context.options);
     this.#pushLarge = pushLarge;
+    this.#passOnTokens = context.options.passOnEntries;
   }
 
   /** When rumors were dropped last, 0 for never: the others must exchange with us (rule 11). */
@@ -80,14 +83,23 @@ export class Rumors {
     }
     for (const push of pushes) this.#pushLarge(push.entry, push.to, now);
     this.#gauge();
-    if (nextInMs === undefined || this.#flushDue) return;
-    this.#flushDue = true;
-    this.#context.emit({ type: "schedule", token: "flush", delayMs: nextInMs });
+    if (nextInMs !== undefined) this.#flushIn(nextInMs, now);
+  }
+
+  /** Sends what is due in the next turn: what comes in many packets is passed on in few. */
+  flushSoon(now: number): void {
+    if (this.#outbox.size > 0) this.#flushIn(0, now);
   }
 
   handleFlushTimer(now: number): void {
-    this.#flushDue = false;
+    this.#flushAt = Infinity;
     this.flush(now);
+  }
+
+  #flushIn(delayMs: number, now: number): void {
+    if (now + delayMs >= this.#flushAt) return;
+    this.#flushAt = now + delayMs;
+    this.#context.emit({ type: "schedule", token: "flush", delayMs });
   }
 
   /** Takes a rumor; what was new is passed on. */
@@ -180,7 +192,25 @@ export class Rumors {
     now: number,
   ): void {
     const fresh = entries.filter((_, i) => results[i] === "applied");
-    if (fresh.length > 0) this.tell(fresh, now, from);
+    const allowed = this.#mayPassOn(fresh.length, now);
+    if (allowed < fresh.length) this.#context.metrics.rumorsNotPassedOn += fresh.length - allowed;
+    if (allowed > 0) this.tell(allowed < fresh.length ? fresh.slice(0, allowed) : fresh, now, from);
+  }
+
+  /**
+   * How many entries are passed on now. In a small cluster everybody was told directly, and passing on is
+   * for lost packets only: under load it is the first thing that goes, and the exchange brings what was lost.
+   */
+  #mayPassOn(wanted: number, now: number): number {
+    const { peers, options } = this.#context;
+    if (peers.size > options.directLimit) return wanted;
+    const rate = options.passOnEntries;
+    const elapsedMs = Math.max(0, now - this.#passOnAt); // a clock that was set back gives nothing
+    this.#passOnAt = now;
+    this.#passOnTokens = Math.min(rate, this.#passOnTokens + (elapsedMs * rate) / 1000);
+    const allowed = Math.min(wanted, Math.floor(this.#passOnTokens));
+    this.#passOnTokens -= allowed;
+    return allowed;
   }
 
   #countSkewed(node: string): void {

@@ -11,6 +11,8 @@ export interface ReplicationMetrics {
   rumorsRefused: number;
   /** Rumors dropped because they were at or below the horizon for a key that is not held (rule 1). */
   rumorsBelowHorizon: number;
+  /** New entries that were not passed on, because too many came (`passOnEntries`). */
+  rumorsNotPassedOn: number;
   /** Entries that did not fit into the outbox and were left to the exchange. */
   outboxDropped: number;
   outboxEntries: number;
@@ -65,6 +67,7 @@ export function createMetrics(): ReplicationMetrics {
     rumorsSuperseded: 0,
     rumorsRefused: 0,
     rumorsBelowHorizon: 0,
+    rumorsNotPassedOn: 0,
     outboxDropped: 0,
     outboxEntries: 0,
     outboxBytes: 0,

@@ -23,6 +23,12 @@ export interface ReplicationOptions {
   /** Time between two rounds (default 50 ms). */
   readonly roundIntervalMs?: number;
 
+  /**
+   * Entries that a node passes on in a second at most, where everybody was told directly (default 2,000).
+   * Passing on is for lost packets; beyond this the exchange brings what was lost.
+   */
+  readonly passOnEntries?: number;
+
   /** Entries that the outbox holds at most (default 20,000). Others are left to the exchange. */
   readonly outboxEntries?: number;
 
@@ -113,6 +119,7 @@ const DEFAULTS: ResolvedReplicationOptions = {
   fanout: 4,
   rounds: 2,
   roundIntervalMs: 50,
+  passOnEntries: 2000,
   outboxEntries: 20_000,
   outboxBytes: 16 * 1024 * 1024,
   flushPackets: 128,

@@ -193,7 +193,7 @@ export class Replicator {
     return this.#do(() => {
       try {
         this.#rumors.handleUpdate(from, update, now);
-        this.#rumors.flush(now);
+        this.#rumors.flushSoon(now);
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
         this.metrics.rumorsRefused += update.entries.length;
@@ -323,7 +323,7 @@ export class Replicator {
       const session = this.#exchanges.sessions.get(stream);
       if (session !== undefined) session.handleFrame(frame, now);
       else if (this.#pushes.has(stream)) this.#pushes.handleFrame(stream, frame, now);
-      this.#rumors.flush(now);
+      this.#rumors.flushSoon(now);
     });
   }
 

@@ -188,7 +188,13 @@ function wins(entry: Entry, held: StoredEntry): boolean {
   const { time, node } = entry.version;
   if (time !== held.version.time) return time > held.version.time;
   if (node !== held.version.node) return node > held.version.node;
+  // The same write once more, which is what most of the second copies of rumors are.
+  if (entry.hash !== undefined && isHash(entry.hash, held)) return false;
   return compareEntries(entry, held) > 0;
+}
+
+function isHash(hash: Uint8Array, { hashHigh, hashLow }: StoredEntry): boolean {
+  return readWord(hash, 0) === hashHigh && readWord(hash, 4) === hashLow;
 }
 
 function readWord(bytes: Uint8Array, at: number): number {

@@ -1,7 +1,8 @@
 // Node processes for the benchmarks: the real command, on free ports, in fresh folders.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -36,7 +37,10 @@ export class Bench {
     const command = seeds.length === 0 ? ["start"] : ["join", ...seeds];
     const data = memory ? ["--memory"] : ["--data-dir", folder];
     const ports = ["--port", String(port), "--server-port", "0", "--web-port", "off"];
-    const child = spawn(process.execPath, [bin, ...command, ...data, ...ports, ...options], {
+    // For profiles: DND_BENCH_NODE="--cpu-prof --cpu-prof-dir=/tmp/profiles"
+    const flags = (process.env.DND_BENCH_NODE ?? "").split(" ").filter((flag) => flag !== "");
+    const args = [...flags, bin, ...command, ...data, ...ports, ...options];
+    const child = spawn(process.execPath, args, {
       stdio: ["ignore", "pipe", process.env.DND_BENCH_LOG === undefined ? "ignore" : "inherit"],
     });
     const ended = new Promise((done) => child.once("exit", done));
@@ -72,7 +76,9 @@ export class Bench {
   }
 
   async end() {
-    await Promise.all([...this.#nodes].map((node) => node.end("SIGKILL")));
+    // A profile is written by a process that ends in order.
+    const signal = process.env.DND_BENCH_NODE === undefined ? "SIGKILL" : "SIGTERM";
+    await Promise.all([...this.#nodes].map((node) => node.end(signal)));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -118,6 +124,55 @@ export class Caller {
   close() {
     this.#agent.destroy();
   }
+}
+
+/**
+ * One keep-alive connection that asks for one thing at a time, with as little work of its own as possible:
+ * where a round trip is measured, a client that takes half a millisecond of processor time is most of it.
+ */
+export class Prober {
+  #socket;
+  /** @type {((text: string) => void) | undefined} */
+  #answered;
+
+  /** @param {NodeProcess} node */
+  constructor({ host, port }) {
+    this.#socket = net.connect({ host, port, noDelay: true });
+    this.#socket.setEncoding("latin1");
+    let text = "";
+    this.#socket.on("data", (chunk) => {
+      text += chunk;
+      const head = text.indexOf("\r\n\r\n");
+      if (head < 0) return;
+      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
+      if (text.length < head + 4 + length) return;
+      const whole = text;
+      text = "";
+      this.#answered?.(whole);
+    });
+  }
+
+  /** The status of a GET. @param {string} path @returns {Promise<number>} */
+  get(path) {
+    return new Promise((done, fail) => {
+      this.#answered = (text) => done(Number(text.slice(9, 12)));
+      this.#socket.once("error", fail);
+      this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, () => {
+        this.#socket.off("error", fail);
+      });
+    });
+  }
+
+  close() {
+    this.#socket.destroy();
+  }
+}
+
+/** Processor time that a process has used, all its threads, in milliseconds. @param {number} pid */
+export function cpuMs(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10; // ticks of 10 ms
 }
 
 /**

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   DndError,
   versionToEtag,
@@ -14,7 +13,7 @@ import {
   type GossipNotice,
   type MemberView,
 } from "@dnd/gossip";
-import { SUMMARY_DROPPED, SUMMARY_READY, decode } from "@dnd/protocol";
+import { SUMMARY_DROPPED, SUMMARY_READY } from "@dnd/protocol";
 import {
   Replicator,
   type ExplainAnswer,
@@ -24,6 +23,8 @@ import {
 import type { Entry } from "@dnd/store";
 import { exportLine } from "../export_entries.ts";
 import type { Followed, FollowOptions } from "../node_core.ts";
+import { cryptoPrng } from "./_crypto_prng.ts";
+import { UpdateReader } from "./_update_reader.ts";
 import type { ClusterLink, LinkParts } from "./cluster_link.ts";
 import { explain } from "./explanation.ts";
 import { loadMembers, saveMembers } from "./remembered_members.ts";
@@ -97,7 +98,7 @@ export class PeerLink implements ClusterLink {
     this.#replicator = new Replicator(
       {
         map,
-        prng: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+        prng: cryptoPrng(),
         generation: gossip.generation,
         hasSeeds: seeds.length > 0 || hasRemembered,
         members: () => gossip.members().map(wireMember),
@@ -319,7 +320,13 @@ export class PeerLink implements ClusterLink {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
       this.#driver.run(replicator.handleSummary(from, summary, { now: Date.now(), ...times }));
     });
-    gossip.onUpdate((from, bytes) => this.#hearUpdate(from, bytes));
+    const updates = new UpdateReader({
+      logger: this.#parts.logger,
+      handle: (from, entries) => {
+        this.#driver.run(replicator.handleUpdate(from, { entries }, Date.now()));
+      },
+    });
+    gossip.onUpdate((from, bytes) => updates.add(from, bytes));
     for (const member of gossip.members()) {
       this.#driver.run(replicator.handleMember(member, Date.now()));
     }
@@ -368,17 +375,6 @@ export class PeerLink implements ClusterLink {
     this.#toldSkewed = skewed;
     if (ready) for (const resolve of this.#readyWaiters.splice(0)) resolve();
     this.#gossip.setFlags({ ready, skewed }).catch(() => undefined);
-  }
-
-  #hearUpdate(from: string, bytes: Uint8Array): void {
-    let update;
-    try {
-      update = decode(bytes, "Update");
-    } catch (error) {
-      this.#parts.logger.debug({ from, err: error }, "an update could not be read");
-      return;
-    }
-    this.#driver.run(this.#replicator.handleUpdate(from, update, Date.now()));
   }
 
   #hearGossip(event: GossipEvent): void {

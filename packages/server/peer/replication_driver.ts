@@ -69,11 +69,15 @@ export class ReplicationDriver {
     for (const effect of effects) this.#queue.push(effect);
     if (this.#draining) return;
     this.#draining = true;
+    let done = 0;
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.#carryOut(next);
+      // The queue grows while it is worked off.
+      for (; done < this.#queue.length; done += 1) {
+        const effect = this.#queue[done];
+        if (effect !== undefined) this.#carryOut(effect);
       }
     } finally {
+      this.#queue.splice(0, done + 1);
       this.#draining = false;
     }
     this.#parts.onChanged();
@@ -128,6 +132,13 @@ export class ReplicationDriver {
         return;
       case "schedule": {
         const { token, delayMs } = effect;
+        if (delayMs === 0) {
+          // The next turn; a timer would come a millisecond later at the earliest.
+          setImmediate(() => {
+            if (!this.#closed) this.run(replicator.handleTimer(token, now()));
+          });
+          return;
+        }
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
           this.run(replicator.handleTimer(token, now()));
