@@ -63,3 +63,9 @@ export function promiseLimit(context: Context, now: number): number {
 export function isReachable(peer: Peer): boolean {
   return peer.state === "alive" || peer.state === "suspect";
 }
+
+/** The moment by which values expire: see `Replicator.expiryNow`. */
+export function expiryNow({ time, table }: Context, now: number): number {
+  // Until some other clock was heard: values that nobody else believes to have expired stay.
+  return !time.confirmed && table.others().length > 0 ? 0 : time.sober(now);
+}

@@ -1,7 +1,7 @@
 import type { Entry, MergeResult, Refusal } from "@dnd/store";
 import { msOf, StorageError } from "@dnd/store";
 import type { Context } from "./_context.ts";
-import { reachable } from "./_context.ts";
+import { expiryNow, reachable } from "./_context.ts";
 import { ExchangeError } from "./exchange_error.ts";
 import type { MergeSummary } from "./_exchange_host.ts";
 import { Outbox } from "./outbox.ts";
@@ -168,7 +168,13 @@ export class Rumors {
     };
     let results: readonly MergeResult[];
     try {
-      results = map.merge(entries, { now, trustedNow: time.trusted(now), rumor, onRefused });
+      results = map.merge(entries, {
+        now,
+        trustedNow: time.trusted(now),
+        expiryNow: expiryNow(this.#context, now),
+        rumor,
+        onRefused,
+      });
     } catch (error) {
       // Nothing of a batch that is malformed, or that the engine does not take, is in the map.
       if (error instanceof StorageError) {

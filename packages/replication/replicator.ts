@@ -3,7 +3,7 @@ import { ALGORITHM, stampOf } from "@dnd/store";
 import type { Member, Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";
-import { isReachable, notify, promiseLimit } from "./_context.ts";
+import { expiryNow, isReachable, notify, promiseLimit } from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
 import { DifferenceDetector } from "./difference_detector.ts";
 import { ExchangeError } from "./exchange_error.ts";
@@ -457,10 +457,7 @@ export class Replicator {
    * that is ahead would drop values before their time, and nobody else would believe it.
    */
   expiryNow(now: number): number {
-    const { time, table } = this.#context;
-    // Until some other clock was heard: values that nobody else believes to have expired stay.
-    if (!time.confirmed && table.others().length > 0) return 0;
-    return time.sober(now);
+    return expiryNow(this.#context, now);
   }
 
   /** How far the median of the clocks is ahead of ours; for `BelievedClock`. */

@@ -39,11 +39,13 @@ export class TrustedTime {
   }
 
   /**
-   * Wall time, set back to the median if most say that it is ahead. Promises and expiry go by it: a
-   * clock that is wrong may be set back later (rule 8), and what was promised by it would be broken.
+   * Wall time, set back to the median if that is behind it. Promises and expiry go by it: a clock that is
+   * wrong may be set back later (rule 8), and what was promised by it would be broken. Of an even number
+   * the lower middle counts: of two that disagree the earlier one, because a value that was dropped too
+   * early does not come back.
    */
   sober(now: number): number {
-    return now - Math.max(0, this.aheadMs());
+    return now + Math.min(0, this.#median("lower"));
   }
 
   /**

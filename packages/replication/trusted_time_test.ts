@@ -43,6 +43,15 @@ describe("TrustedTime (rule 8)", () => {
     expect(time(100).disagreement()).to.equal(undefined);
   });
 
+  it("lets nothing expire by a clock that is ahead of the median, or of the one other that is known", () => {
+    expect(time().sober(5)).to.equal(5);
+    expect(time(-600_000).sober(1_000_000)).to.equal(400_000);
+    expect(time(-600_000, -600_000).sober(1_000_000)).to.equal(400_000);
+    expect(time(-600_000, 0).sober(1_000_000)).to.equal(1_000_000);
+    expect(time(600_000).sober(1_000_000)).to.equal(1_000_000);
+    expect(time(600_000, 600_000).sober(1_000_000)).to.equal(1_000_000);
+  });
+
   it("takes half of the round trip for the age of an answer, and forgets who is gone", () => {
     const made = new TrustedTime({ maxDriftMs: 500 });
     made.observe("b", { wall: 1000, now: 1100, rttMs: 200 });

@@ -31,6 +31,8 @@ export interface RunningNodeParts {
   readonly name: string;
   readonly map: VersionedMap;
   readonly link: ClusterLink;
+  /** Milliseconds since 1970: the wall clock as far as it is believed (rule 8). */
+  readonly now: () => number;
   readonly logger: NodeLogger;
   readonly maxValueBytes: number;
   readonly durability: "sync" | "async";
@@ -87,7 +89,7 @@ export class RunningNode implements NodeCore {
   }
 
   now(): number {
-    return Date.now();
+    return this.#parts.now();
   }
 
   readiness(): Readiness {

@@ -3,6 +3,7 @@ import { DndNode, type NodeEnd } from "./dnd_node.ts";
 import type { HttpService } from "./http/http_service.ts";
 import { checkPorts } from "./check_ports.ts";
 import { checkExposure } from "./check_exposure.ts";
+import { NodeClock, type MachineClocks } from "./node_clock.ts";
 import { silentLogger, type NodeLogger } from "./node_logger.ts";
 import {
   defaultName,
@@ -20,6 +21,8 @@ export interface StartHooks {
   readonly link?: (parts: LinkParts) => Promise<ClusterLink>;
   /** Answer everything through Koa. */
   readonly fastPath?: boolean;
+  /** The clocks of the machine. */
+  readonly clocks?: MachineClocks;
 }
 
 /** {@link createNode} with its seams. */
@@ -37,6 +40,10 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       ...(data.engine === undefined ? {} : { engine: data.engine }),
     });
     undo.push(() => map.close());
+    const { maxDriftMs } = options;
+    const onStep = (stepMs: number): void =>
+      logger.error({ stepMs }, "the wall clock has stepped: not believed until most members agree");
+    const clock = new NodeClock({ maxDriftMs, onStep }, hooks.clocks);
     const name = options.name ?? defaultName(options.port, data.id);
     // The link is made first and tells of changes later.
     const late: { core?: RunningNode; close?: (end: NodeEnd) => void; isCopy?: boolean } = {};
@@ -48,7 +55,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       late.close?.({ reason: "copy" });
     };
     const makeLink = hooks.link ?? (await import("./peer/peer_link.ts")).createPeerLink;
-    const link = await makeLink({ options, data, map, logger, name, onChanged, onCopy });
+    const link = await makeLink({ options, data, map, logger, name, clock, onChanged, onCopy });
     undo.push(() => link.stop());
 
     let end: Promise<void> | undefined;
@@ -68,6 +75,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
       name,
       map,
       link,
+      now: clock.now,
       logger,
       maxValueBytes: options.maxValueBytes,
       durability: options.durability,

@@ -41,6 +41,7 @@ class Merge {
   readonly #core: Core;
   readonly #now: number;
   readonly #trustedNow: number;
+  readonly #expiryNow: number;
   readonly #options: MergeOptions;
   readonly #results: MergeResult[] = [];
   readonly #refusals: Refusal[] = [];
@@ -51,6 +52,7 @@ class Merge {
     this.#core = core;
     this.#now = now;
     this.#trustedNow = Math.max(now, options.trustedNow ?? 0);
+    this.#expiryNow = options.expiryNow ?? now;
     this.#options = options;
   }
 
@@ -143,7 +145,7 @@ class Merge {
       },
       { keyHash, hashHigh, hashLow },
     );
-    const expired = expiresAt !== undefined && expiresAt <= this.#now;
+    const expired = expiresAt !== undefined && expiresAt <= this.#expiryNow;
     return expired && !stripped ? stripEntry(stored) : stored; // rule 10: at once
   }
 

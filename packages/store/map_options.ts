@@ -76,6 +76,12 @@ export interface MergeOptions extends NowOptions {
   readonly trustedNow?: number;
 
   /**
+   * Values that have expired by then are dropped at once, in milliseconds since 1970. Earlier than `now`
+   * where the wall clock may be ahead: what is dropped too early does not come back. Default: `now`.
+   */
+  readonly expiryNow?: number;
+
+  /**
    * Whether these came as rumors and not in an exchange: one at or below the horizon for a key that
    * is not held is refused (rule 1). Default: false.
    */

@@ -268,6 +268,18 @@ describe("VersionedMap", () => {
       expect(b.digest()).to.deep.equal(a.digest());
     });
 
+    it("keeps a value that has expired by a clock that is not believed (rule 8)", () => {
+      const map = newMap("a");
+      const other = newMap("b");
+      const entry = other.put("k", bytesOf("x"), { now: NOW, ttlMs: 10 });
+      const ahead = { now: NOW + HOUR };
+      expect(map.merge([entry], { ...ahead, expiryNow: NOW + 9 })).to.deep.equal(["applied"]);
+      expect(map.get("k", ahead)).to.equal(undefined);
+      expect(textOf(map.get("k", { now: NOW + 9 })?.value ?? bytesOf(""))).to.equal("x");
+      map.expire({ now: NOW + 10 });
+      expect(map.statistics()).to.include({ live: 0, expired: 1 });
+    });
+
     it("keeps unknown fields, and passes them on", () => {
       const extra = bytesOf("future");
       const entry = { key: "k", value: bytesOf("x"), version: { time: STAMP, node: "b" }, extra };

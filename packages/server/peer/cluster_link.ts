@@ -1,6 +1,7 @@
 import type { CallOptions, ClusterMember, CopyProgress, Explanation } from "@dnd/client";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { Followed, FollowOptions } from "../node_core.ts";
+import type { NodeClock } from "../node_clock.ts";
 import type { NodeData } from "../node_data.ts";
 import type { NodeLogger } from "../node_logger.ts";
 import type { ResolvedNodeOptions } from "../node_options.ts";
@@ -12,6 +13,8 @@ export interface LinkParts {
   readonly map: VersionedMap;
   readonly logger: NodeLogger;
   readonly name: string;
+  /** The time to go by; the link tells it what the others' clocks say (rule 8). */
+  readonly clock: NodeClock;
   /** The map has changed by another member's write. */
   readonly onChanged: () => void;
   /** Somebody else runs with this node's id (rule 19). */

@@ -73,6 +73,7 @@ export async function createPeerLink(parts: LinkParts): Promise<PeerLink> {
 export class PeerLink implements ClusterLink {
   copy: CopyProgress | undefined;
   readonly #parts: LinkParts;
+  readonly #now: () => number;
   readonly #gossip: GossipNode;
   readonly #replicator: Replicator;
   readonly #driver: ReplicationDriver;
@@ -93,6 +94,7 @@ export class PeerLink implements ClusterLink {
   constructor(parts: LinkParts, gossip: GossipNode, hasRemembered: boolean) {
     const { map, options } = parts;
     this.#parts = parts;
+    this.#now = parts.clock.now;
     this.#gossip = gossip;
     const seeds = options.seeds.filter((seed) => seed !== gossip.address);
     this.#replicator = new Replicator(
@@ -105,12 +107,13 @@ export class PeerLink implements ClusterLink {
       },
       { maxUpdateBytes: gossip.maxUpdateBytes, maxDriftMs: options.maxDriftMs },
     );
+    parts.clock.follow(() => this.#replicator.medianMs);
     this.#driver = new ReplicationDriver({
       replicator: this.#replicator,
       gossip,
       map,
       logger: parts.logger,
-      now: Date.now,
+      now: this.#now,
       onEvent: (event) => this.#hear(event),
       onChanged: () => this.#changed(),
       setAside: (effect) => this.#setAside(effect),
@@ -156,7 +159,7 @@ export class PeerLink implements ClusterLink {
   }
 
   written(entries: readonly Entry[]): void {
-    this.#driver.run(this.#replicator.handleWrite(entries, Date.now()));
+    this.#driver.run(this.#replicator.handleWrite(entries, this.#now()));
     this.#driver.flushSoon();
   }
 
@@ -185,7 +188,7 @@ export class PeerLink implements ClusterLink {
       const { receipt, effects } = this.#replicator.follow(
         entry,
         { needed, timeoutMs },
-        Date.now(),
+        this.#now(),
       );
       number = receipt;
       this.#receipts.set(receipt, (followed) => {
@@ -214,7 +217,7 @@ export class PeerLink implements ClusterLink {
 
   async explain(key: string, _options: CallOptions): Promise<Explanation> {
     const answers = await new Promise<readonly ExplainAnswer[]>((resolve) => {
-      const { request, effects } = this.#replicator.explain(key, Date.now());
+      const { request, effects } = this.#replicator.explain(key, this.#now());
       this.#explanations.set(request, resolve);
       this.#driver.run(effects);
     });
@@ -232,7 +235,7 @@ export class PeerLink implements ClusterLink {
       const why = error instanceof Error ? error.message : String(error);
       throw new DndError("invalid-argument", why, { status: 400, cause: error });
     }
-    this.#driver.run(this.#replicator.handleSeeds(true, Date.now()));
+    this.#driver.run(this.#replicator.handleSeeds(true, this.#now()));
   }
 
   async leave(_options: CallOptions): Promise<void> {
@@ -246,14 +249,14 @@ export class PeerLink implements ClusterLink {
         else reject(error);
       };
       this.#driver.flush();
-      this.#driver.run(this.#replicator.leave(Date.now()));
+      this.#driver.run(this.#replicator.leave(this.#now()));
     });
     await this.#gossip.leave({ departed });
   }
 
   async forget(node: string): Promise<void> {
     try {
-      const departed = this.#replicator.departureStamp(Date.now());
+      const departed = this.#replicator.departureStamp(this.#now());
       await this.#gossip.forget(node, { departed });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -313,22 +316,22 @@ export class PeerLink implements ClusterLink {
   #begin(): void {
     const replicator = this.#replicator;
     const gossip = this.#gossip;
-    this.#driver.run(replicator.start(Date.now()));
+    this.#driver.run(replicator.start(this.#now()));
     gossip.onEvent((event) => this.#hearGossip(event));
     gossip.onNotice((notice) => this.#hearNotice(notice));
     gossip.onSummary(({ from, summary, wall, rttMs }) => {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
-      this.#driver.run(replicator.handleSummary(from, summary, { now: Date.now(), ...times }));
+      this.#driver.run(replicator.handleSummary(from, summary, { now: this.#now(), ...times }));
     });
     const updates = new UpdateReader({
       logger: this.#parts.logger,
       handle: (from, entries) => {
-        this.#driver.run(replicator.handleUpdate(from, { entries }, Date.now()));
+        this.#driver.run(replicator.handleUpdate(from, { entries }, this.#now()));
       },
     });
     gossip.onUpdate((from, bytes) => updates.add(from, bytes));
     for (const member of gossip.members()) {
-      this.#driver.run(replicator.handleMember(member, Date.now()));
+      this.#driver.run(replicator.handleMember(member, this.#now()));
     }
     this.#tellSummary();
     let due = performance.now() + delayMs;
@@ -356,7 +359,7 @@ export class PeerLink implements ClusterLink {
     this.#summarizing = undefined;
     try {
       const { clock, counter, digest, algorithm, scope, horizon, seen, flags } =
-        this.#replicator.summary(Date.now());
+        this.#replicator.summary(this.#now());
       const ready = (flags & SUMMARY_READY) !== 0;
       this.#gossip.setSummary({
         ...{ clock, counter, digest, algorithm, scope, horizon, seen, ready },
@@ -380,7 +383,7 @@ export class PeerLink implements ClusterLink {
   #hearGossip(event: GossipEvent): void {
     const { logger } = this.#parts;
     const replicator = this.#replicator;
-    const now = Date.now();
+    const now = this.#now();
     switch (event.type) {
       case "lost":
         for (const member of this.#gossip.members()) {
