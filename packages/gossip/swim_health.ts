@@ -10,7 +10,7 @@ export const MAX_LOCAL_HEALTH = 8;
  * |---|---|
  * | a probe was answered | -1 |
  * | a probe failed, and nobody owed a nack | +1 |
- * | a probe failed, for each nack that was owed and did not come | +1 |
+ * | a probe failed and no nack came, for each that was owed | +1 |
  * | we had to refute what others said of us | +1 |
  * | a timer of our own was late, a socket failed | +1 |
  */

@@ -244,7 +244,9 @@ export class Prober {
     const owed = probe.helpers.length;
     if (owed > 0) probe.evidence |= EVIDENCE_NO_INDIRECT_ACK;
     if (probe.nacks > 0) probe.evidence |= EVIDENCE_NACK;
-    this.#context.health.add(owed > 0 ? owed - probe.nacks : 1);
+    // Other than the paper: one nack in time says that we hear. Helpers that are gone too owe theirs for ever,
+    // and would make all that are left slow just when several have died.
+    if (probe.nacks === 0) this.#context.health.add(Math.max(1, owed));
     probe.silent = true;
     if ((probe.evidence & EVIDENCE_STREAM_FAILED) !== 0) this.#fail(probe);
   }

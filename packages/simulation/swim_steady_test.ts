@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { detection, massRestart, partition, rest } from "./swim_figures.ts";
 import { runSteady } from "./swim_steady.ts";
+import { SwimWorld } from "./swim_world.ts";
 
 describe("runSteady()", () => {
   it("40 nodes at 5 % loss: nobody is declared dead but the one that is switched off", () => {
@@ -16,6 +17,17 @@ describe("the figures", () => {
   it("a killed node is found out in a cluster of three", () => {
     const { everywhereMs } = detection(3, 1);
     expect(everywhereMs).to.be.within(1, 10_000);
+  });
+
+  it("four of ten machines that are lost at once are found out as soon as one would be", () => {
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const world = new SwimWorld({ nodes: 10, seed, node: { wire: "parcels" } });
+      world.simulation.run(40_000);
+      for (const host of world.hosts.slice(0, 4)) host.powerOff();
+      const options = { limitMs: 60_000, everyMs: 100 };
+      const foundMs = world.simulation.runUntil(() => world.agrees(), options);
+      expect(foundMs, `seed ${seed}`).to.be.within(1, 15_000);
+    }
   });
 
   it("load at rest does not depend on the size", () => {
