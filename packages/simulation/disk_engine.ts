@@ -101,10 +101,6 @@ export class DiskEngine implements Engine {
     return this.#inner.get(key);
   }
 
-  keep(bytes: Uint8Array): Uint8Array {
-    return this.#inner.keep(bytes);
-  }
-
   admit(): void {
     this.#inner.admit();
   }

@@ -8,7 +8,7 @@ import { MemoryEngine } from "./memory_engine.ts";
 import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
 import { STAMPS_PER_MS, msOf, stampOf } from "./version.ts";
 import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
-import { Watchers } from "./_watchers.ts";
+import { Watchers, eventOf } from "./_watchers.ts";
 import { InputTypeError } from "./errors.ts";
 import { checkCount, checkNode, checkTime } from "./_check.ts";
 
@@ -17,9 +17,6 @@ const CEILING_LEAD = 250 * STAMPS_PER_MS;
 
 /** Node names that refused entries are counted under, before the rest is counted as one. */
 const MAX_NAMES = 64;
-
-/** Node ids that are kept as one string each. */
-const MAX_INTERNED = 4096;
 
 /** What a batch carries beside its changes. */
 export interface WriteExtras {
@@ -49,8 +46,6 @@ export class Core {
   correctedLeaves = 0;
   readonly refusedByNode: Map<string, number> = new Map<string, number>();
 
-  readonly #names = new Map<string, string>();
-  #lastName = "";
   readonly #wallClock: (() => number) | undefined;
 
   constructor(options: VersionedMapOptions) {
@@ -68,7 +63,7 @@ export class Core {
     this.watchers = watchers;
     const { state, ceiling, leafSums } = engine.open({
       committed: () => watchers.release(),
-      failed: (error) => watchers.fail(error),
+      failed: (error) => watchers.each((watcher) => watcher.fail(error)),
     });
     this.state = state;
     this.tree = new DigestTree(leafSums);
@@ -92,10 +87,10 @@ export class Core {
     return now;
   }
 
-  /** Our own copy of bytes that may lie in a frame or a pool that somebody else writes into. */
+  /** Bytes that may lie in a frame or a pool that somebody else writes into, as they are handed to the engine. */
   copy(bytes: Uint8Array): Uint8Array {
     if (bytes.length === 0) return NO_BYTES;
-    return this.engine.keep === undefined ? new Uint8Array(bytes) : this.engine.keep(bytes);
+    return this.engine.copiesValues === true ? bytes : new Uint8Array(bytes);
   }
 
   /** A stamp for a local write, below the durable ceiling (rule 7). */
@@ -166,21 +161,8 @@ export class Core {
   announce(changes: readonly EntryChange[]): void {
     const { watchers } = this;
     if (watchers.size === 0) return;
-    for (const { entry } of changes) if (entry !== undefined) watchers.changed(entry);
+    for (const { entry } of changes) if (entry !== undefined) watchers.push(eventOf(entry));
     watchers.release();
-  }
-
-  /** One string for each node id, so that a million entries of one node hold one. */
-  intern(node: string): string {
-    if (node === this.#lastName) return this.#lastName;
-    let name = this.#names.get(node);
-    if (name === undefined) {
-      if (this.#names.size >= MAX_INTERNED) this.#names.clear();
-      this.#names.set(node, node);
-      name = node;
-    }
-    this.#lastName = name;
-    return name;
   }
 
   /** Counts a refused entry under the node that made it (rule 8), with bounded memory. */

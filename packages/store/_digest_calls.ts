@@ -8,36 +8,31 @@ import { toBytes } from "./hash.ts";
 /** The sum of a node: see `VersionedMap.digestNode`. */
 export function digestNode(core: Core, level: number, index: number): Uint8Array {
   checkNode(level, index, 0, DEEPEST_LEVEL);
-  if (level <= LEAF_LEVEL)
-    return toBytes(core.tree.high(level, index), core.tree.low(level, index));
-  let high = 0;
-  let low = 0;
-  for (const head of list(core, level, index)) {
-    high ^= head.fingerprintHigh;
-    low ^= head.fingerprintLow;
-  }
-  return toBytes(high, low);
+  if (level === 0) return toBytes(core.tree.high(0, 0), core.tree.low(0, 0));
+  const at = 8 * (index % FAN_OUT);
+  return digestChildren(core, level - 1, Math.floor(index / FAN_OUT)).slice(at, at + 8);
 }
 
 /** The 32 sums below a node: see `VersionedMap.digestChildren`. */
 export function digestChildren(core: Core, level: number, index: number): Uint8Array {
   checkNode(level, index, 0, DEEPEST_LEVEL - 1);
-  const bytes = new Uint8Array(8 * FAN_OUT);
-  const view = new DataView(bytes.buffer);
+  const sums = new Int32Array(2 * FAN_OUT);
+  const toggle = (child: number, high: number, low: number): void => {
+    sums[2 * child] = (sums[2 * child] ?? 0) ^ high;
+    sums[2 * child + 1] = (sums[2 * child + 1] ?? 0) ^ low;
+  };
   if (level < LEAF_LEVEL) {
     for (let child = 0; child < FAN_OUT; child += 1) {
-      view.setInt32(8 * child, core.tree.high(level + 1, index * FAN_OUT + child));
-      view.setInt32(8 * child + 4, core.tree.low(level + 1, index * FAN_OUT + child));
+      const below = index * FAN_OUT + child;
+      toggle(child, core.tree.high(level + 1, below), core.tree.low(level + 1, below));
     }
-    return bytes;
+  } else {
+    const shift = 32 - 5 * (level + 1);
+    for (const { keyHash, fingerprintHigh, fingerprintLow } of list(core, level, index)) {
+      toggle((keyHash >>> shift) & (FAN_OUT - 1), fingerprintHigh, fingerprintLow);
+    }
   }
-  const shift = 32 - 5 * (level + 1);
-  for (const { keyHash, fingerprintHigh, fingerprintLow } of list(core, level, index)) {
-    const at = 8 * ((keyHash >>> shift) & (FAN_OUT - 1));
-    view.setInt32(at, view.getInt32(at) ^ fingerprintHigh);
-    view.setInt32(at + 4, view.getInt32(at + 4) ^ fingerprintLow);
-  }
-  return bytes;
+  return toBytes(...sums);
 }
 
 /** The heads below a node: see `VersionedMap.digestEntries`. */

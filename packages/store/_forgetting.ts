@@ -18,7 +18,7 @@ export function expireEntries(core: Core, now: number, limit: number): StoredEnt
     core.write(slice.map((previous) => change(previous, stripEntry(previous))));
     for (const entry of slice) {
       expired.push(entry);
-      core.watchers.expired(entry);
+      core.watchers.push({ type: "expire", key: entry.key, entry, counter: entry.counter });
     }
   }
   core.watchers.release();
@@ -56,7 +56,8 @@ export function forgetEntries(
   const removed = [...held.values()];
   if (removed.length === 0) return removed;
   removeEntries(core, removed);
-  core.watchers.reset("log-truncated", core.state.counter); // no tombstone says that they went
+  const { counter } = core.state;
+  core.watchers.each((watcher) => watcher.reset("log-truncated", counter)); // no tombstone says that they went
   return removed;
 }
 

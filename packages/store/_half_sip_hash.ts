@@ -69,27 +69,13 @@ export function absorb(count: number): void {
 
 /** Ends a hash whose last word has been taken in; {@linkcode result} holds it afterwards. */
 export function finish(): void {
-  let v0 = lanes[0] ?? 0;
-  let v1 = lanes[1] ?? 0;
-  let v2 = (lanes[2] ?? 0) ^ 0xee;
-  let v3 = lanes[3] ?? 0;
-  for (let i = 0; i < 8; i += 1) {
-    if (i === 4) {
-      result[0] = v1 ^ v3;
-      v1 ^= 0xdd;
-    }
-    v0 = (v0 + v1) | 0;
-    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
-    v0 = (v0 << 16) | (v0 >>> 16);
-    v2 = (v2 + v3) | 0;
-    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2;
-    v0 = (v0 + v3) | 0;
-    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0;
-    v2 = (v2 + v1) | 0;
-    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2;
-    v2 = (v2 << 16) | (v2 >>> 16);
-  }
-  result[1] = v1 ^ v3;
+  words[0] = words[1] = 0; // two words of zeros are the four rounds of an end
+  lanes[2] = (lanes[2] ?? 0) ^ 0xee;
+  absorb(2);
+  result[0] = (lanes[1] ?? 0) ^ (lanes[3] ?? 0);
+  lanes[1] = (lanes[1] ?? 0) ^ 0xdd;
+  absorb(2);
+  result[1] = (lanes[1] ?? 0) ^ (lanes[3] ?? 0);
 }
 
 /**

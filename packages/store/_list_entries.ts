@@ -10,7 +10,7 @@ const PAGE = 1000;
 
 /** A sorted listing: see `VersionedMap.entries`. */
 export function listEntries(core: Core, options: EntriesOptions): Entry[] {
-  const { prefix, from, before, limit = Infinity, all = false } = options;
+  const { limit = Infinity, all = false } = options;
   const now = all ? 0 : core.now(options);
   checkCount("limit", limit, 0);
   for (const name of ["prefix", "from", "after", "before"] as const) {
@@ -19,15 +19,29 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
     throw new InputTypeError("invalid-argument", `Invalid ${name}: not a string`);
   }
   const found: Entry[] = [];
-  let { after } = options;
-  while (found.length < limit) {
-    const size = Math.min(PAGE, limit - found.length);
-    const page = core.engine.scan({ prefix, from, after, before, limit: size });
-    for (const entry of page) if (all || isLive(entry, now)) found.push(entry);
-    after = page.at(-1)?.key;
-    if (page.length < size || after === undefined) break;
+  if (limit > 0) {
+    for (const entry of scanAll(core, options, limit)) {
+      if (!all && !isLive(entry, now)) continue;
+      if (found.push(entry) >= limit) break;
+    }
   }
   return found;
+}
+
+/** All entries of a range, read a page at a time; nothing may be written meanwhile. */
+export function* scanAll(
+  core: Core,
+  { prefix, from, after, before }: EntriesOptions = {},
+  limit: number = PAGE,
+): Iterable<StoredEntry> {
+  const size = Math.min(PAGE, limit);
+  let cursor = after;
+  for (;;) {
+    const page = core.engine.scan({ prefix, from, after: cursor, before, limit: size });
+    yield* page;
+    cursor = page.at(-1)?.key;
+    if (page.length < size || cursor === undefined) return;
+  }
 }
 
 /** Whether an entry reads as there: neither deleted nor expired. */

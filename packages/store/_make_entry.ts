@@ -1,5 +1,5 @@
-import { type Head, NO_BYTES, StoredEntry } from "./stored_entry.ts";
-import { hashContent, hashFingerprint, lastHash } from "./hash.ts";
+import { type EntryMarks, NO_BYTES, StoredEntry, type StoredEntryFields } from "./stored_entry.ts";
+import { hashContent, hashFingerprint, hashKey, lastHash } from "./hash.ts";
 import type { Content } from "./hash.ts";
 import type { Version } from "./version.ts";
 import { checkKey } from "./_check.ts";
@@ -15,43 +15,41 @@ export function makeEntry(
   content: Content & { readonly version: Version; readonly counter: number },
 ): StoredEntry {
   hashContent(content);
-  const hashHigh = lastHash[0] ?? 0;
-  const hashLow = lastHash[1] ?? 0;
+  const marks = newMarks(content.counter, lastHash[0] ?? 0, lastHash[1] ?? 0);
   checkKey(key);
-  return finishEntry(key, content, { keyHash: lastHash[0] ?? 0, hashHigh, hashLow });
+  return finishEntry({ ...content, key }, marks);
 }
 
-/** The hashes that {@linkcode finishEntry} needs. */
-export type KnownHashes = Pick<Head, "keyHash" | "hashHigh" | "hashLow">;
+/** Marks that {@linkcode finishEntry} completes. */
+export type UnfinishedMarks = { -readonly [name in keyof EntryMarks]: EntryMarks[name] };
 
-/** The last step: `hashKey(key)` must have been the last one to hash a key. */
-export function finishEntry(
-  key: string,
-  content: Content & {
-    readonly version: Version;
-    readonly counter: number;
-    readonly stripped?: boolean;
-  },
-  { keyHash, hashHigh, hashLow }: KnownHashes,
-): StoredEntry {
-  const { version } = content;
-  hashFingerprint(version.time, version.node, hashHigh, hashLow);
-  return new StoredEntry({
-    key,
-    value: content.value,
-    version,
-    contentType: content.contentType,
-    expiresAt: content.expiresAt,
-    deleted: content.deleted,
-    extra: content.extra,
-    keyHash,
+/** Marks without the hashes of the key. */
+export function newMarks(
+  counter: number,
+  hashHigh: number,
+  hashLow: number,
+  stripped = false,
+): UnfinishedMarks {
+  return {
+    keyHash: 0,
     hashHigh,
     hashLow,
-    fingerprintHigh: lastHash[0] ?? 0,
-    fingerprintLow: lastHash[1] ?? 0,
-    counter: content.counter,
-    stripped: content.stripped,
-  });
+    fingerprintHigh: 0,
+    fingerprintLow: 0,
+    counter,
+    stripped,
+  };
+}
+
+/** The last step: hashes the key, mostly again, and the fingerprint. */
+export function finishEntry(fields: StoredEntryFields, marks: UnfinishedMarks): StoredEntry {
+  const { version } = fields;
+  hashKey(fields.key);
+  marks.keyHash = lastHash[0] ?? 0;
+  hashFingerprint(version.time, version.node, marks.hashHigh, marks.hashLow);
+  marks.fingerprintHigh = lastHash[0] ?? 0;
+  marks.fingerprintLow = lastHash[1] ?? 0;
+  return new StoredEntry(fields, marks);
 }
 
 /**
@@ -59,18 +57,9 @@ export function finishEntry(
  * fingerprint stays, so the digest does.
  */
 export function stripEntry(entry: StoredEntry): StoredEntry {
-  const { key, version, keyHash, hashHigh, hashLow, fingerprintHigh, fingerprintLow } = entry;
-  return new StoredEntry({
-    key,
-    value: NO_BYTES,
-    version,
-    expiresAt: entry.expiresAt,
-    keyHash,
-    hashHigh,
-    hashLow,
-    fingerprintHigh,
-    fingerprintLow,
-    counter: entry.counter,
-    stripped: true,
-  });
+  const { key, version, expiresAt, marks } = entry;
+  return new StoredEntry(
+    { key, value: NO_BYTES, version, expiresAt },
+    { ...marks, stripped: true },
+  );
 }

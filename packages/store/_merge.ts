@@ -1,7 +1,7 @@
 import type { MergeOptions, MergeResult, Refusal, RefusalReason } from "./map_options.ts";
 import { aheadMs, type Core } from "./_core.ts";
 import { checkEntry, checkKey, checkTime } from "./_check.ts";
-import { finishEntry, stripEntry } from "./_make_entry.ts";
+import { finishEntry, newMarks, stripEntry } from "./_make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import type { EntryChange } from "./engine.ts";
@@ -92,7 +92,7 @@ class Merge {
       this.#results.push("superseded");
       return;
     }
-    const stored = this.#store(entry, keyHash);
+    const stored = this.#store(entry);
     if (stored === undefined) {
       this.#refuse(entry, "hash", ahead);
       return;
@@ -107,7 +107,7 @@ class Merge {
   }
 
   /** The entry as it is stored from now on; `undefined` if its content is not what its hash says. */
-  #store(entry: Entry, keyHash: number): StoredEntry | undefined {
+  #store(entry: Entry): StoredEntry | undefined {
     const { version, contentType, expiresAt, extra, hash } = entry;
     const core = this.#core;
     let hashHigh: number;
@@ -132,18 +132,16 @@ class Merge {
     }
     core.state.counter += 1;
     const stored = finishEntry(
-      entry.key,
       {
-        value: entry instanceof StoredEntry ? entry.value : core.copy(entry.value),
-        version: { time: version.time, node: core.intern(version.node) },
+        key: entry.key,
+        value: core.copy(entry.value),
+        version: { time: version.time, node: version.node },
         contentType,
         expiresAt,
         deleted: entry.deleted,
         extra: extra === undefined || extra.length === 0 ? undefined : new Uint8Array(extra),
-        counter: core.state.counter,
-        stripped,
       },
-      { keyHash, hashHigh, hashLow },
+      newMarks(core.state.counter, hashHigh, hashLow, stripped),
     );
     const expired = expiresAt !== undefined && expiresAt <= this.#expiryNow;
     return expired && !stripped ? stripEntry(stored) : stored; // rule 10: at once

@@ -1,28 +1,19 @@
 import { aheadMs, type Core } from "./_core.ts";
-import { finishEntry } from "./_make_entry.ts";
-import { hashKey, lastHash } from "./hash.ts";
+import { finishEntry, newMarks } from "./_make_entry.ts";
 import type { EntryChange } from "./engine.ts";
+import { scanAll } from "./_list_entries.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { compareEntries } from "./merge_entries.ts";
 import { stampOf } from "./version.ts";
-
-/** Entries read at a time. */
-const PAGE = 1000;
 
 /** Gives new stamps to entries from a clock that was ahead: see `VersionedMap.restamp`. */
 export function restampEntries(core: Core, trustedNow: number): StoredEntry[] {
   const far: StoredEntry[] = [];
   let highest = stampOf(trustedNow);
-  let after: string | undefined;
-  for (;;) {
-    const page = core.engine.scan({ after, limit: PAGE });
-    for (const entry of page) {
-      const { time } = entry.version;
-      if (aheadMs(time, trustedNow) > core.maxDriftMs) far.push(entry);
-      else highest = Math.max(highest, time);
-    }
-    after = page.at(-1)?.key;
-    if (page.length < PAGE || after === undefined) break;
+  for (const entry of scanAll(core)) {
+    const { time } = entry.version;
+    if (aheadMs(time, trustedNow) > core.maxDriftMs) far.push(entry);
+    else highest = Math.max(highest, time);
   }
   if (far.length === 0 && aheadMs(core.clock.last, trustedNow) <= core.maxDriftMs) return [];
   core.clock.reset(highest);
@@ -39,16 +30,9 @@ function restamp(
 ): EntryChange & { readonly entry: StoredEntry } {
   const { key, hashHigh, hashLow, stripped } = entry;
   core.state.counter += 1;
-  hashKey(key);
   const stored = finishEntry(
-    key,
-    {
-      ...entry,
-      version: { time: core.clock.tick(trustedNow), node: core.node },
-      counter: core.state.counter,
-      stripped,
-    },
-    { keyHash: lastHash[0] ?? 0, hashHigh, hashLow },
+    { ...entry, version: { time: core.clock.tick(trustedNow), node: core.node } },
+    newMarks(core.state.counter, hashHigh, hashLow, stripped),
   );
   return { key, entry: stored, previous: entry };
 }

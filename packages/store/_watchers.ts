@@ -1,4 +1,4 @@
-import type { Change, EntryEvent, ResetReason, WatchOptions } from "./map_options.ts";
+import type { Change, EntryEvent, WatchOptions } from "./map_options.ts";
 import type { Engine } from "./engine.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { Watcher } from "./_watcher.ts";
@@ -36,34 +36,19 @@ export class Watchers {
     return watcher;
   }
 
-  /** An entry was written: this is passed on when it is committed (rule 9). */
-  changed(entry: StoredEntry): void {
-    const event = eventOf(entry);
-    for (const watcher of this.#all) watcher.push(event);
+  /** Calls each watcher. */
+  each(act: (watcher: Watcher) => void): void {
+    for (const watcher of this.#all) act(watcher);
   }
 
-  /** An entry has expired. */
-  expired(entry: StoredEntry): void {
-    const event: EntryEvent = { type: "expire", key: entry.key, entry, counter: entry.counter };
-    for (const watcher of this.#all) watcher.push(event);
-  }
-
-  /** Changes are missing here, for everybody. */
-  reset(reason: ResetReason, counter: number): void {
-    for (const watcher of this.#all) watcher.reset(reason, counter);
+  /** A change was made, and is passed on when it is committed (rule 9). */
+  push(event: EntryEvent): void {
+    this.each((watcher) => watcher.push(event));
   }
 
   /** More is committed. */
   release(): void {
-    for (const watcher of this.#all) watcher.release();
-  }
-
-  fail(error: Error): void {
-    for (const watcher of this.#all) watcher.fail(error);
-  }
-
-  end(): void {
-    for (const watcher of this.#all) watcher.end();
+    this.each((watcher) => watcher.release());
   }
 }
 

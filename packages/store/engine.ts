@@ -147,8 +147,8 @@ export interface Engine {
   open(listener: EngineListener): EngineState;
 
   /**
-   * The entry of a key: a value, a tombstone or a stripped entry. Must not hash another key meanwhile:
-   * a map calls this between hashing the key and its fingerprint.
+   * The entry of a key: a value, a tombstone or a stripped entry. What is no key is not held. Must not
+   * hash another key meanwhile: a map calls this between hashing the key and its fingerprint.
    *
    * @returns `undefined` if the key is not held
    * @throws {DamagedError} if its record fails the checksum, or is marked as damaged
@@ -165,10 +165,10 @@ export interface Engine {
   admit(bytes: number): void;
 
   /**
-   * A copy of the bytes of a value that will be written. Default: a buffer of its own. The memory
-   * engine packs small ones.
+   * Whether {@linkcode Engine.write} makes its own copy of the values, and moves the entries to it
+   * (`StoredEntry.move`). Absent: the map makes a copy of each value before.
    */
-  keep?(bytes: Uint8Array): Uint8Array;
+  readonly copiesValues?: boolean;
 
   /**
    * Applies a batch: visible to reads at once, durable when {@linkcode Engine.committed} says so.

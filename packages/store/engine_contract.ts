@@ -524,11 +524,7 @@ async function compareWithMemory(engine: Engine, rig: EngineRig): Promise<void> 
 }
 
 function copyOf(entry: StoredEntry): StoredEntry {
-  const { keyHash, hashHigh, hashLow, fingerprintHigh, fingerprintLow, counter, stripped } = entry;
-  return new StoredEntry({
-    ...entry,
-    ...{ keyHash, hashHigh, hashLow, fingerprintHigh, fingerprintLow, counter, stripped },
-  });
+  return new StoredEntry({ ...entry }, { ...entry.marks });
 }
 
 function compareReads(

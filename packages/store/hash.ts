@@ -77,9 +77,15 @@ export interface Content {
 }
 
 const encoder = new TextEncoder();
+const LONE_SURROGATE = /[\ud800-\udfff]/u;
 const keyBytes = new Uint8Array(MAX_KEY_BYTES);
 const keyState = new Int32Array(4);
 let keyLength = 0;
+
+/** The key that was hashed last, and what came out. */
+let hashedKey = "";
+let hashedHigh = 0;
+let hashedLow = 0;
 
 /**
  * Hashes a key into {@linkcode lastHash}, and keeps the state for {@linkcode hashFingerprint}.
@@ -88,12 +94,17 @@ let keyLength = 0;
  * lone surrogate. Nothing was hashed then.
  */
 export function hashKey(key: string): number {
+  if (key === hashedKey && key !== "") {
+    result[0] = hashedHigh;
+    result[1] = hashedLow;
+    return keyLength;
+  }
   let length = key.length;
   if (length > MAX_KEY_BYTES) return -1;
   begin();
   let end = layAscii(key, 0);
   if (end < 0) {
-    if (!isWellFormed(key)) return -2;
+    if (LONE_SURROGATE.test(key)) return -2;
     const { read, written } = encoder.encodeInto(key, keyBytes);
     if (read < length) return -1;
     length = written;
@@ -109,20 +120,10 @@ export function hashKey(key: string): number {
   keyState.set(lanes);
   keyLength = length;
   finish();
+  hashedKey = key;
+  hashedHigh = result[0] ?? 0;
+  hashedLow = result[1] ?? 0;
   return length;
-}
-
-/** Whether every surrogate has its other half. */
-function isWellFormed(text: string): boolean {
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (code < 0xd800 || code > 0xdfff) continue;
-    if (code > 0xdbff) return false;
-    i += 1;
-    const low = i < text.length ? text.charCodeAt(i) : 0;
-    if (low < 0xdc00 || low > 0xdfff) return false;
-  }
-  return true;
 }
 
 /** Hashes what follows the key of the last {@linkcode hashKey} into {@linkcode lastHash}. */
@@ -198,11 +199,10 @@ export function encodeContent(content: Content): Uint8Array {
   return bytes;
 }
 
-/** Two halves of a hash as 8 bytes, big-endian. */
-export function toBytes(high: number, low: number): Uint8Array {
-  const bytes = new Uint8Array(8);
+/** Signed words, as of a hash its two halves, as bytes, big-endian. */
+export function toBytes(...wordsOf: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(4 * wordsOf.length);
   const view = new DataView(bytes.buffer);
-  view.setInt32(0, high);
-  view.setInt32(4, low);
+  wordsOf.forEach((word, i) => view.setInt32(4 * i, word));
   return bytes;
 }

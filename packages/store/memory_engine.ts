@@ -1,8 +1,7 @@
-import { ChangeList } from "./_change_list.ts";
+import { EntryRows, NONE } from "./_entry_rows.ts";
 import { KeyOrder } from "./_key_order.ts";
-import { LeafIndex } from "./_leaf_index.ts";
-import { SmallValues } from "./_small_values.ts";
-import { TimeHeap } from "./_time_heap.ts";
+import { KeyTable } from "./_key_table.ts";
+import { SortedChunks } from "./_sorted_chunks.ts";
 import {
   type Batch,
   type Engine,
@@ -21,13 +20,15 @@ import { type MapState, newMapState } from "./map_state.ts";
 import { StorageError } from "./errors.ts";
 import { LEAF_COUNT } from "./digest_tree.ts";
 import { compareKeys } from "./compare_keys.ts";
+import { hashKey, lastHash } from "./hash.ts";
 
 /**
  * Keeps the entries in memory: the default of a map. Nothing survives the process, so nothing is ever
  * waited for: what was written is committed.
  *
- * One `Map` holds the entries. The change log is threaded through them; key order and leaf listing are
- * made when they are first asked for, and follow lazily.
+ * Entries are rows of numbers in a few large buffers, found by a hash table of their keys; an entry that is
+ * given out is made anew each time. The change log is threaded through the rows; the order of the keys is
+ * made when it is first asked for, and follows lazily.
  *
  * @example
  * ```ts
@@ -38,13 +39,13 @@ import { compareKeys } from "./compare_keys.ts";
  * ```
  */
 export class MemoryEngine implements Engine {
-  readonly #entries = new Map<string, StoredEntry>();
-  readonly #log = new ChangeList();
-  readonly #small: SmallValues = new SmallValues(this.#log);
-  readonly #order: KeyOrder = new KeyOrder(this.#entries);
-  readonly #leaves: LeafIndex = new LeafIndex(this.#entries);
-  readonly #expiry: TimeHeap;
-  readonly #reap: TimeHeap;
+  readonly #rows = new EntryRows();
+  readonly #table: KeyTable = new KeyTable(this.#rows.keys);
+  readonly #order: KeyOrder;
+  readonly #times: Readonly<Record<TimeIndex, SortedChunks<TimedRow>>> = {
+    expiry: new SortedChunks(compareTimes),
+    reap: new SortedChunks(compareTimes),
+  };
   readonly #damaged = new Map<string, Head | undefined>();
   readonly #meta = new Map<string, Uint8Array>();
   readonly #done: Promise<void> = Promise.resolve();
@@ -52,9 +53,14 @@ export class MemoryEngine implements Engine {
   #closed = false;
 
   constructor() {
-    const isHeld = (entry: StoredEntry): boolean => this.#entries.get(entry.key) === entry;
-    this.#expiry = new TimeHeap(expiryIndexTime, isHeld);
-    this.#reap = new TimeHeap(reapIndexTime, isHeld);
+    const table = this.#table;
+    this.#order = new KeyOrder({
+      get size() {
+        return table.size;
+      },
+      get: (key) => this.#held(key),
+      keys: () => this.#rows.keys.filter((key) => key !== ""),
+    });
   }
 
   get durable(): boolean {
@@ -72,7 +78,7 @@ export class MemoryEngine implements Engine {
   open(_listener: EngineListener): EngineState {
     this.admit();
     const leafSums = new Int32Array(2 * LEAF_COUNT);
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.changes(0, Infinity)) {
       const at = 2 * (entry.keyHash >>> 17);
       leafSums[at] = (leafSums[at] ?? 0) ^ entry.fingerprintHigh;
       leafSums[at + 1] = (leafSums[at + 1] ?? 0) ^ entry.fingerprintLow;
@@ -81,13 +87,15 @@ export class MemoryEngine implements Engine {
   }
 
   get(key: string): StoredEntry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) this.#checkMissing(key);
-    return entry;
+    const row = this.#find(key);
+    if (row !== NONE) return this.#rows.entry(row);
+    this.#checkMissing(key);
+    return undefined;
   }
 
-  keep(bytes: Uint8Array): Uint8Array {
-    return this.#small.keep(bytes);
+  /** What is written is copied into this engine's own memory. */
+  get copiesValues(): boolean {
+    return true;
   }
 
   admit(): void {
@@ -121,22 +129,27 @@ export class MemoryEngine implements Engine {
 
   changes(after: number, limit: number): StoredEntry[] {
     this.admit();
-    return this.#log.after(after, limit);
+    return this.#entriesIn(this.#rows.changes(after, limit));
   }
 
   heads(low: number, high: number): Iterable<Head> {
     this.admit();
-    return this.#leaves.list(low, high);
+    return this.#entriesIn(this.#table.rows(low, high));
   }
 
   due(index: TimeIndex, upTo: number, limit: number): StoredEntry[] {
     this.admit();
-    return (index === "expiry" ? this.#expiry : this.#reap).due(upTo, limit);
+    const rows: number[] = [];
+    for (const { time, row } of this.#times[index].from({ time: 0, row: 0 })) {
+      if (time > upTo || rows.length >= limit) break;
+      rows.push(row);
+    }
+    return this.#entriesIn(rows);
   }
 
   firstDue(index: TimeIndex): number | undefined {
     this.admit();
-    return (index === "expiry" ? this.#expiry : this.#reap).first();
+    return this.#times[index].first?.time;
   }
 
   damaged(limit: number): string[] {
@@ -158,7 +171,7 @@ export class MemoryEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#entries.clear(); // what is read from now on is missing, and says why
+    this.#table.clear(); // what is read from now on is missing, and says why
   }
 
   #checkMissing(key: string): void {
@@ -166,44 +179,69 @@ export class MemoryEngine implements Engine {
     if (this.#damaged.has(key)) throw new DamagedError(key, { marked: true });
   }
 
-  #apply(change: EntryChange): void {
-    const { entry, previous } = change;
-    if (entry === undefined) this.#remove(change);
-    else this.#put(entry, previous);
-    if (previous === undefined) return;
-    this.#expiry.spoil(previous);
-    this.#reap.spoil(previous);
+  #find(key: string): number {
+    if (typeof key !== "string" || hashKey(key) < 0) return NONE;
+    return this.#table.find(key, lastHash[0] ?? 0);
   }
 
-  #put(entry: StoredEntry, previous: StoredEntry | undefined): void {
-    const { key } = entry;
-    if (previous !== undefined) this.#small.removing(previous);
-    this.#entries.set(key, entry);
-    if (previous === undefined) {
-      this.#order.add(key);
-      this.#leaves.add(key);
-      this.#log.append(entry);
-      if (this.#damaged.size > 0) this.#damaged.delete(key);
-    } else if (previous.counter === entry.counter) {
-      this.#log.replace(entry, previous);
-    } else {
-      this.#log.remove(previous);
-      this.#log.append(entry);
-    }
-    this.#small.added(entry);
-    this.#expiry.push(entry);
-    this.#reap.push(entry);
+  #entriesIn(rows: readonly number[]): StoredEntry[] {
+    return rows.map((row) => this.#rows.entry(row));
   }
 
-  #remove({ key, damaged, damagedHead }: EntryChange): void {
-    const held = this.#entries.get(key);
-    if (held !== undefined) {
-      this.#small.removing(held);
-      this.#entries.delete(key);
-      this.#order.remove();
-      this.#leaves.remove();
-      this.#log.remove(held);
-    }
+  #held(key: string): StoredEntry | undefined {
+    const row = this.#find(key);
+    return row === NONE ? undefined : this.#rows.entry(row);
+  }
+
+  #apply({ key, entry, damaged, damagedHead }: EntryChange): void {
+    if (entry !== undefined) this.#put(entry);
+    else this.#remove(key);
     if (damaged === true) this.#damaged.set(key, damagedHead);
   }
+
+  #put(entry: StoredEntry): void {
+    const { key, keyHash } = entry;
+    const rows = this.#rows;
+    let row = this.#table.find(key, keyHash);
+    if (row === NONE) {
+      row = rows.add(entry);
+      this.#table.add(key, keyHash, row);
+      this.#order.add(key);
+      if (this.#damaged.size > 0) this.#damaged.delete(key);
+    } else {
+      if (rows.isTimed(row)) this.#setTimes(row, "remove");
+      rows.replace(row, entry);
+    }
+    if (entry.value.length > 0) entry.move(rows.value(row));
+    rows.tidy();
+    if (rows.isTimed(row)) this.#setTimes(row, "add");
+  }
+
+  #remove(key: string): void {
+    const row = this.#find(key);
+    if (row === NONE) return;
+    this.#setTimes(row, "remove");
+    this.#table.remove(key, lastHash[0] ?? 0);
+    this.#rows.remove(row);
+    this.#order.remove(key);
+  }
+
+  /** Puts a row into the indexes of time that it belongs to, or takes it out. */
+  #setTimes(row: number, act: "add" | "remove"): void {
+    const entry = this.#rows.entry(row);
+    const expiry = expiryIndexTime(entry);
+    if (expiry !== undefined) this.#times.expiry[act]({ time: expiry, row });
+    const reap = reapIndexTime(entry);
+    if (reap !== undefined) this.#times.reap[act]({ time: reap, row });
+  }
+}
+
+/** A row in an index of time. */
+interface TimedRow {
+  readonly time: number;
+  readonly row: number;
+}
+
+function compareTimes(a: TimedRow, b: TimedRow): number {
+  return a.time - b.time || a.row - b.row;
 }

@@ -21,7 +21,7 @@ import type { Entry } from "./entry.ts";
 import { type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
 import { checkTime } from "./_check.ts";
-import { finishEntry } from "./_make_entry.ts";
+import { finishEntry, newMarks } from "./_make_entry.ts";
 import { isLive, listEntries } from "./_list_entries.ts";
 import { mergeInto } from "./_merge.ts";
 import { restampEntries } from "./_restamp.ts";
@@ -349,25 +349,20 @@ export class VersionedMap {
   /** Ends the watches, commits what is waiting, and closes the engine. */
   async close(): Promise<void> {
     await this.#core.engine.close();
-    this.#core.watchers.end();
+    this.#core.watchers.each((watcher) => watcher.end());
   }
 
   #write(key: string, now: number, content: Content): StoredEntry {
     const core = this.#core;
     const bytes = checkKey(key);
-    const keyHash = lastHash[0] ?? 0;
     core.engine.admit(bytes + content.value.length); // rule 17: before the stamp
     hashContent(content);
-    const hashes = { keyHash, hashHigh: lastHash[0] ?? 0, hashLow: lastHash[1] ?? 0 };
+    const marks = newMarks(core.state.counter + 1, lastHash[0] ?? 0, lastHash[1] ?? 0);
     const version = { time: core.stamp(now), node: core.node };
     const { previous } = core.readForWrite(key);
     core.state.counter += 1;
     const { value, contentType, expiresAt, deleted } = content;
-    const entry = finishEntry(
-      key,
-      { value, contentType, expiresAt, deleted, version, counter: core.state.counter },
-      hashes,
-    );
+    const entry = finishEntry({ key, value, version, contentType, expiresAt, deleted }, marks);
     const changes = [{ key, entry, previous }];
     core.write(changes, { now });
     core.announce(changes);

@@ -72,7 +72,7 @@ describe("VersionedMap", () => {
         deleted: true,
       });
       expect(map.get("k", { now: NOW })).to.equal(undefined);
-      expect(map.peek("k")).to.equal(tombstone);
+      expect(map.peek("k")).to.deep.equal(tombstone);
       map.delete("never", { now: NOW });
       expect(map.size).to.equal(0);
       expect(map.statistics().tombstones).to.equal(2);
@@ -93,7 +93,7 @@ describe("VersionedMap", () => {
       const map = newMap();
       const entry = map.put("k", bytesOf("x"), { now: NOW, ttlMs: 1000 });
       expect(entry.expiresAt).to.equal(NOW + 1000);
-      expect(map.get("k", { now: NOW + 999 })).to.equal(entry);
+      expect(map.get("k", { now: NOW + 999 })).to.deep.equal(entry);
       expect(map.get("k", { now: NOW + 1000 })).to.equal(undefined);
       expect(map.has("k", { now: NOW + 1000 })).to.equal(false);
       expect(map.entries({ now: NOW + 1000 })).to.deep.equal([]);
@@ -189,7 +189,7 @@ describe("VersionedMap", () => {
       expect(map.merge([entry], { now: NOW, onRefused })).to.deep.equal(["refused"]);
       expect(refusals).to.deep.equal([{ index: 0, entry, reason: "drift", aheadMs: 501 }]);
       expect(map.statistics().refusedByNode).to.deep.equal({ ahead: 1 });
-      expect(map.peek("k")).to.equal(undefined);
+      expect(map.peek("k")).to.deep.equal(undefined);
       expect(map.put("l", bytesOf("x"), { now: NOW }).version.time).to.equal(STAMP);
       // trusted time is the later of wall time and the median of the members
       const trusted = { now: NOW, trustedNow: NOW + 1 };

@@ -122,7 +122,7 @@ export function readRecord(
   if (bytes[0] !== LAYOUT || valueStart + valueLength !== length) return undefined;
   const flags = bytes[1] ?? 0;
   const stripped = (flags & STRIPPED) !== 0;
-  const entry = new StoredEntry({
+  const fields = {
     key,
     value: copyOf(bytes, valueStart, length),
     version: {
@@ -136,12 +136,14 @@ export function readRecord(
     expiresAt: (flags & EXPIRES) === 0 ? undefined : readU64(bytes, 56),
     deleted: (flags & DELETED) !== 0,
     extra: (flags & EXTRA) === 0 ? undefined : copyOf(bytes, extraStart, valueStart),
-    counter: readU64(bytes, 24),
+  };
+  const entry = new StoredEntry(fields, {
+    keyHash: bytes.readInt32LE(48),
     hashHigh: bytes.readInt32LE(32),
     hashLow: bytes.readInt32LE(36),
     fingerprintHigh: bytes.readInt32LE(40),
     fingerprintLow: bytes.readInt32LE(44),
-    keyHash: bytes.readInt32LE(48),
+    counter: readU64(bytes, 24),
     stripped,
   });
   const isLong = (flags & LONG) !== 0;

@@ -127,11 +127,14 @@ describe("Scrub", () => {
       hashKey("long");
       const keyHash = lastHash[0] ?? 0;
       hashContent({ value: new Uint8Array(10_000) });
-      const wrong = new StoredEntry({
-        ...{ key: "long", value, version: { time: 1, node: "a" }, counter: 41, keyHash },
-        ...{ hashHigh: lastHash[0] ?? 0, hashLow: lastHash[1] ?? 0 },
-        ...{ fingerprintHigh: 1, fingerprintLow: 2 },
-      });
+      const wrong = new StoredEntry(
+        { key: "long", value, version: { time: 1, node: "a" } },
+        {
+          ...{ counter: 41, keyHash, stripped: false },
+          ...{ hashHigh: lastHash[0] ?? 0, hashLow: lastHash[1] ?? 0 },
+          ...{ fingerprintHigh: 1, fingerprintLow: 2 },
+        },
+      );
       const record = Buffer.alloc(recordBytes(wrong));
       writeRecord(wrong, keyChecksum(row, 0, row.length), record);
       writer.put(row, record);
