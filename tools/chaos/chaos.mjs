@@ -2,8 +2,9 @@
 // lose packets, go deaf one way or split, and processes are paused, killed and wiped. It ends when
 // everything is healed and all digests are equal, then compares every node with what was promised.
 //
-//     npm run chaos -- [--seed 1] [--split-seconds 60] [--rounds 1] [--sabotage]
+//     npm run chaos -- [--seed 1] [--split-seconds 60] [--scale 1] [--rounds 1] [--sabotage]
 //
+// `--scale` multiplies the time that every other fault stands: 0.2 makes a run of about a minute.
 // Needs root and the Debian packages iproute2 and nftables; elsewhere it says so and ends with 0.
 // `--sabotage` breaks the cluster behind the back of the ledger (a write for a deleted key, a value
 // replaced, unknown to it) and succeeds only if both are found: the check has teeth.
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
   options: {
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     "split-seconds": { type: "string", default: "60" },
+    scale: { type: "string", default: "1" },
     rounds: { type: "string", default: "1" },
     sabotage: { type: "boolean", default: false },
     inside: { type: "string" },
@@ -66,6 +68,11 @@ function random() {
 const below = (n) => Math.floor(random() * n);
 /** @param {number} ms */
 const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
+const scale = Number(options.scale);
+/** How long a fault stands: scaled. @param {number} seconds */
+const stand = (seconds) => pause(seconds * 1000 * scale);
+/** @param {number} seconds */
+const told = (seconds) => `${Math.round(seconds * scale * 10) / 10} s`;
 
 const began = Date.now();
 /** @param {string} line */
@@ -165,17 +172,20 @@ try {
   say(`all see each other after ${await until("five members", 60_000, agreed)} ms`);
   const writers = Array.from({ length: nodes }, (_, i) => writer(i));
   for (let round = 0; round < Number(options.rounds); round++) {
-    await fault("loss of 20 % everywhere for 15 s", async () => {
+    await fault(`loss of 20 % everywhere for ${told(15)}`, async () => {
       network.lose(20);
-      await pause(15_000);
+      await stand(15);
       network.heal();
     });
     const deaf = below(nodes);
-    await fault(`n${deaf} hears n${(deaf + 1) % nodes} no more, one way, for 15 s`, async () => {
-      network.cutOneWay((deaf + 1) % nodes, deaf);
-      await pause(15_000);
-      network.heal();
-    });
+    await fault(
+      `n${deaf} hears n${(deaf + 1) % nodes} no more, one way, for ${told(15)}`,
+      async () => {
+        network.cutOneWay((deaf + 1) % nodes, deaf);
+        await stand(15);
+        network.heal();
+      },
+    );
     const a = below(nodes);
     const side = [a, (a + 1 + below(nodes - 1)) % nodes];
     await fault(`split for ${splitMs / 1000} s: n${side.join(" n")} | the rest`, async () => {
@@ -185,18 +195,18 @@ try {
       say("healed");
     });
     const frozen = below(nodes);
-    await fault(`SIGSTOP n${frozen} for 20 s`, async () => {
+    await fault(`SIGSTOP n${frozen} for ${told(20)}`, async () => {
       resting.add(frozen);
       cluster.signal(frozen, "SIGSTOP");
-      await pause(20_000);
+      await stand(20);
       cluster.signal(frozen, "SIGCONT");
       resting.delete(frozen);
     });
     for (let n = 0; n < 3; n++) {
       const killed = below(nodes);
-      await fault(`kill -9 n${killed}, start again after 5 s`, async () => {
+      await fault(`kill -9 n${killed}, start again after ${told(5)}`, async () => {
         await cluster.kill(killed);
-        await pause(5000);
+        await stand(5);
         await cluster.start(killed);
       });
     }
@@ -213,17 +223,20 @@ try {
     );
     const split = [below(nodes)];
     const dead = (split[0] + 1 + below(nodes - 1)) % nodes;
-    await fault(`split n${split[0]} off, and kill -9 n${dead} meanwhile, for 20 s`, async () => {
-      network.split(split);
-      await cluster.kill(dead);
-      await pause(20_000);
-      network.heal();
-      await cluster.start(dead);
-    });
+    await fault(
+      `split n${split[0]} off, and kill -9 n${dead} meanwhile, for ${told(20)}`,
+      async () => {
+        network.split(split);
+        await cluster.kill(dead);
+        await stand(20);
+        network.heal();
+        await cluster.start(dead);
+      },
+    );
   }
 
   await fault(
-    "all nodes behind fault proxies: 5 to 55 ms late, 10 % twice, 5 % lost, for 30 s",
+    `all nodes behind fault proxies: 5 to 55 ms late, 10 % twice, 5 % lost, for ${told(30)}`,
     async () => {
       for (let i = 0; i < nodes; i++) {
         const target = { address: cluster.host(i), port: 5000 };
@@ -240,7 +253,7 @@ try {
       }
       const faults = { delayMs: 5, jitterMs: 50, duplicate: 0.1, drop: 0.05, cut: 0.002 };
       for (const proxy of proxies) proxy.faults = faults;
-      await pause(30_000);
+      await stand(30);
       for (const proxy of proxies) proxy.faults = clean;
       const sum = (name) => proxies.reduce((total, p) => total + p.counts[name], 0);
       say(

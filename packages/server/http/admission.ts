@@ -38,7 +38,14 @@ export function admit(exchange: Exchange, loopback: boolean): void {
       );
     }
   }
-  if (path === "/health" || path === "/health/ready") return;
+  if (path === "/health" || path === "/health/ready") {
+    // Nobody is turned away here, but a page of an allowed origin must be able to read the answer.
+    const { origin } = request.headers;
+    if (origin !== undefined && context.allowOrigins.has(origin)) {
+      exchange.extraHeaders = corsHeaders(exchange, origin);
+    }
+    return;
+  }
   const host = request.headers.host;
   if (host === undefined && request.httpVersion !== "1.0") {
     throw problemError("invalid-argument", "The Host header is missing");
