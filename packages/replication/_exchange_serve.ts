@@ -18,6 +18,9 @@ import type { PeerFrame } from "./wire.ts";
 /** Requests that may wait to be served. */
 const MAX_REQUESTS = 256;
 
+/** Bytes of them: twice what a walk has under way when every leaf that it lists is as large as can be. */
+const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
+
 /** Bytes of an item of a list beside its key. */
 const ITEM_BYTES = 48;
 
@@ -29,6 +32,7 @@ export class ExchangeServe {
   readonly #host: ExchangeHost;
   readonly #terms: ExchangeTerms;
   readonly #requests: PeerFrame[] = [];
+  #requestBytes = 0;
   #serving: Generator<SizedFrame, void, void> | undefined;
   #young = 0;
 
@@ -56,6 +60,8 @@ export class ExchangeServe {
       case "want":
         checkRequest(frame);
         expectPeer(this.#requests.length < MAX_REQUESTS, "too many requests at a time");
+        this.#requestBytes += requestBytes(frame);
+        expectPeer(this.#requestBytes <= MAX_REQUEST_BYTES, "too many bytes of requests at a time");
         this.#requests.push(frame);
         return true;
       default:
@@ -69,6 +75,7 @@ export class ExchangeServe {
       if (this.#serving === undefined) {
         const request = this.#requests.shift();
         if (request === undefined) return undefined;
+        this.#requestBytes -= requestBytes(request);
         this.#serving = this.#serve(request);
       }
       const { value } = this.#serving.next();
@@ -186,6 +193,22 @@ function packNames(names: ReadonlySet<string>): Uint8Array {
     heads.push({ fingerprintHigh: Number(high), fingerprintLow: Number(low) });
   }
   return packFingerprints(heads);
+}
+
+/** About what a request takes in memory. */
+function requestBytes(frame: PeerFrame): number {
+  switch (frame.type) {
+    case "digestRequest":
+      return 64 + frame.indexes.length * 8;
+    case "leafSums":
+      return 64 + frame.fingerprints.length;
+    case "leafWant":
+      return 64 + frame.leaves.length * 8;
+    case "want":
+      return frame.keys.reduce((sum, key) => sum + key.length, 64);
+    default:
+      return 64;
+  }
 }
 
 function checkRequest(frame: PeerFrame): void {

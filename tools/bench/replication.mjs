@@ -2,8 +2,9 @@
 //
 //     nx run replication:bench                       all
 //     nx run replication:bench -- --only latency     latency | join | difference | rate | wire | heal
-//     ... --keys 1000000 --seconds 60 --runs 3
+//     ... --keys 1000000 --seconds 60 --runs 3 --split 60 (seconds)
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Bench, Caller, Prober, cpuMs, quantile, until } from "./processes.mjs";
@@ -14,6 +15,7 @@ const { values: options } = parseArgs({
     keys: { type: "string", default: "1000000" },
     seconds: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
+    split: { type: "string", default: "60" },
   },
 });
 const keys = Number(options.keys);
@@ -69,6 +71,31 @@ async function fill(caller, count, prefix = "key", bytes = 100) {
       }
     }),
   );
+}
+
+/**
+ * Makes a data folder with keys of 100 bytes before any node runs on it: a million through HTTP would take
+ * longer than what is measured.
+ *
+ * @param {string} folder
+ * @param {{ count?: number, copies?: string[], more?: number }} [extra] copies made of it, and keys added
+ *   after that
+ */
+async function fillFolder(folder, { count = keys, copies = [], more = 0 } = {}) {
+  const { openMap } = await import("@dnd/store-lmdb");
+  const map = await openMap({ folder });
+  const value = new Uint8Array(100).fill(118);
+  const put = async (/** @type {string} */ prefix, /** @type {number} */ count) => {
+    for (let i = 0; i < count; i++) {
+      map.put(`${prefix}${i}`, value, { now: Date.now() });
+      if (i % 5000 === 4999) await map.committed();
+    }
+    await map.committed();
+  };
+  await put("key", count);
+  for (const copy of copies) await map.engine.copy?.(copy);
+  await put("different", more);
+  await map.engine.close();
 }
 
 /** The value of a metric, all its labels added up. @param {Caller} caller @param {RegExp} name */
@@ -133,10 +160,10 @@ const figures = {
 
   /** A new node copies everything: keys a second until ready. */
   async join(bench) {
+    await fillFolder(join(bench.folder, "n0"));
     const first = await bench.start("n0", []);
     const caller = new Caller(first, 4);
     await until("ready", 30_000, async () => (await caller.status()).ready);
-    await fill(caller, keys);
     const start = performance.now();
     const second = await bench.start("n1", [first.gossip]);
     const joined = new Caller(second);
@@ -161,27 +188,23 @@ const figures = {
 
   /** Two replicas that differ in 100 keys: until equal, and what it cost on the wire. */
   async difference(bench) {
-    const { nodes, callers } = await cluster(bench, 2);
-    const [a, b] = callers;
-    const second = nodes[1];
-    if (a === undefined || b === undefined || second === undefined) throw new Error("no node");
-    await fill(a, keys);
-    await until("copied", 600_000, async () => {
-      const [x, y] = await Promise.all([a.status(), b.status()]);
-      return x.digest === y.digest && x.keys === keys;
-    });
-    await second.end();
-    await fill(a, 100, "different");
-    await new Promise((wake) => setTimeout(wake, 3000));
+    const folder = join(bench.folder, "n0");
+    await fillFolder(folder, { copies: [join(bench.folder, "n1")], more: 100 });
+    const first = await bench.start("n0", []);
+    const a = new Caller(first);
+    await until("ready", 30_000, async () => (await a.status()).ready);
     const before = await metric(a, wireBytes);
-    const again = new Caller(
-      await bench.start("n1", [], { port: Number(second.gossip.split(":").at(-1)) }),
+    const b = new Caller(await bench.start("n1", [first.gossip]));
+    const took = await until(
+      "equal",
+      60_000,
+      async () => {
+        const [x, y] = await Promise.all([a.status(), b.status()]);
+        return x.digest === y.digest && y.keys === keys + 100;
+      },
+      5,
     );
-    const took = await until("equal", 60_000, async () => {
-      const [x, y] = await Promise.all([a.status(), again.status()]);
-      return x.digest === y.digest;
-    });
-    const bytes = (await metric(a, wireBytes)) - before + (await metric(again, wireBytes));
+    const bytes = (await metric(a, wireBytes)) - before + (await metric(b, wireBytes));
     row(
       "difference",
       `${keys} keys, 100 differ: equal ${ms(took)} after the process answers, ${Math.round(bytes / 1000)} KB sent by both (gossip included)`,
@@ -221,7 +244,6 @@ const figures = {
   /** Durable writes through the library into one of three nodes; how far the others are behind. */
   async rate(bench) {
     const { createNode } = await import("@dnd/server");
-    const { join } = await import("node:path");
     const { callers, nodes } = await cluster(bench, 2);
     const seeds = nodes.map((n) => n.gossip);
     const node = await createNode({ seeds, dataDir: join(bench.folder, "library") });
@@ -289,13 +311,14 @@ const figures = {
     await node.close();
   },
 
-  /** Five nodes, 1 % of the keys written while two were away: until all are equal again. */
+  /** Five nodes, 1 % of the keys written while two were stopped (SIGSTOP): until all are equal again. */
   async heal(bench) {
     const count = Math.min(keys, 100_000);
+    const copies = ["n1", "n2", "n3", "n4"].map((name) => join(bench.folder, name));
+    await fillFolder(join(bench.folder, "n0"), { count, copies });
     const { nodes, callers } = await cluster(bench, 5);
     const writer = callers[0];
     if (writer === undefined) throw new Error("no node");
-    await fill(writer, count);
     const equal = async () => {
       const all = await Promise.all(callers.map((c) => c.status()));
       return all.every((s) => s.digest === all[0].digest);
@@ -305,17 +328,20 @@ const figures = {
     for (let run = 0; run < runs; run++) {
       const away = nodes.slice(3);
       for (const node of away) process.kill(node.pid, "SIGSTOP");
+      const since = performance.now();
       await until("dead", 60_000, async () => {
         const { members } = await writer.status();
         return members.filter((m) => m.state === "dead").length === 2;
       });
       await fill(writer, count / 100, `run${run}-`);
+      const rest = Number(options.split) * 1000 - (performance.now() - since);
+      await new Promise((wake) => setTimeout(wake, rest));
       for (const node of away) process.kill(node.pid, "SIGCONT");
       times.push(await until("healed", 120_000, equal));
     }
     row(
       "heal",
-      `5 nodes, ${count} keys, 1 % written while 2 were away: equal after ${times.map(ms).join(", ")}`,
+      `5 nodes, ${count} keys, 1 % written while 2 were away for ${options.split} s: equal after ${times.map(ms).join(", ")}`,
     );
   },
 };
@@ -323,12 +349,16 @@ const figures = {
 for (const [name, measure] of Object.entries(figures)) {
   if (options.only !== undefined && options.only !== name) continue;
   const bench = new Bench();
+  // Whoever stops the bench stops its nodes too.
+  const stop = () => void bench.end().finally(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
   try {
     await measure(bench);
   } catch (error) {
     row(name, `FAILED: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 1;
   } finally {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.off(signal, stop);
     await bench.end();
   }
 }
