@@ -1,8 +1,8 @@
 // What the map costs beside a bare `Map`, each a ratio within one run: rounds of both alternate, and the
 // median of the rounds' ratios counts, so that a busy machine slows both.
 //
-//     npx nx run store:bench                    1,000,000 keys, values of 32 bytes
-//     npx nx run store:bench -- 200000 100      other numbers
+//     npx nx run store:bench                    1,000,000 keys, values of 100 bytes
+//     npx nx run store:bench -- 200000 32       other numbers
 import type { Entry } from "./entry.ts";
 import { VersionedMap } from "./versioned_map.ts";
 import { hashOf } from "./merge_entries.ts";
@@ -12,7 +12,7 @@ import { setFlagsFromString } from "node:v8";
 import { stampOf } from "./version.ts";
 
 const ROUNDS = 5;
-const VALUE_BYTES = Number(process.argv[3] ?? 32);
+const VALUE_BYTES = Number(process.argv[3] ?? 100);
 const UPDATE = 1000;
 const NOW = 1_800_000_000_000;
 const NODE = "0123456789abcdef0123456789abcdef";
