@@ -29,6 +29,8 @@ interface Watcher {
   readonly response: ServerResponse;
   /** Changes up to here were made before the watch began. */
   readonly skipTo: number;
+  /** How many changes had been taken when it joined: it has read those itself. */
+  readonly joinedAt: number;
 }
 
 /** What some watchers are sent. */
@@ -52,6 +54,8 @@ export class WatchHub {
   readonly #responses = new Set<ServerResponse>();
   readonly #closing = new AbortController();
   #pending: FeedChange[] = [];
+  /** Changes that were taken and are not pending any more. */
+  #flushed = 0;
   #flushing = false;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #stopListening: (() => void) | undefined;
@@ -137,13 +141,15 @@ export class WatchHub {
   #join(response: ServerResponse, filter: WatchFilter, counter: number): (() => void) | undefined {
     if (counter < this.#feed.cursor) return undefined;
     // Changes that wait to go out have been read already.
-    const leave = this.#groups.add({ response, skipTo: counter }, filter);
+    const joinedAt = this.#flushed + this.#pending.length;
+    const leave = this.#groups.add({ response, skipTo: counter, joinedAt }, filter);
     this.#stopListening ??= this.#feed.listen((changes) => this.#take(changes));
     return () => {
       leave();
       if (this.#groups.size > 0) return;
       this.#stopListening?.();
       this.#stopListening = undefined;
+      this.#flushed += this.#pending.length;
       this.#pending = [];
     };
   }
@@ -162,38 +168,47 @@ export class WatchHub {
 
   #flush(): void {
     const changes = this.#pending;
+    const first = this.#flushed;
     this.#pending = [];
-    this.#deliver(this.#address(changes), 0, 0);
+    this.#flushed += changes.length;
+    this.#deliver(this.#address(changes, first), 0, 0);
   }
 
-  /** Who is sent what. */
-  #address(changes: readonly FeedChange[]): Delivery[] {
+  /**
+   * Who is sent what.
+   *
+   * @param first how many changes were taken before these
+   */
+  #address(changes: readonly FeedChange[], first: number): Delivery[] {
     const frames = new FrameCache((counter) => this.#feed.idOf(counter));
-    const seen = new Map<WatchGroup<Watcher>, FeedChange[]>();
-    for (const change of changes) {
-      this.#groups.forEach(change.key, (group) => {
+    const seen = new Map<WatchGroup<Watcher>, number[]>();
+    changes.forEach(({ key }, index) => {
+      this.#groups.forEach(key, (group) => {
         const list = seen.get(group);
-        if (list === undefined) seen.set(group, [change]);
-        else list.push(change);
+        if (list === undefined) seen.set(group, [index]);
+        else list.push(index);
       });
-    }
+    });
+    const least = changes.find(({ type }) => type !== "expire")?.counter ?? Infinity;
     const deliveries: Delivery[] = [];
     for (const [{ filter, watchers }, list] of seen) {
-      const piecesAbove = (counter: number): readonly Buffer[] => {
+      const piecesFor = (skipTo: number, joinedAt: number): readonly Buffer[] => {
         const output = new FrameOutput();
-        for (const change of list) {
-          if (change.counter <= counter && change.type !== "expire") continue;
+        for (const index of list) {
+          const change = changes[index];
+          if (change === undefined || first + index < joinedAt) continue;
+          if (change.type !== "expire" && change.counter <= skipTo) continue;
           frames.addTo(output, change, filter.values);
         }
         return output.pieces;
       };
-      const first = list.find(({ type }) => type !== "expire")?.counter ?? Infinity;
       const all: Watcher[] = [];
       for (const watcher of watchers) {
-        if (watcher.skipTo < first) all.push(watcher);
-        else deliveries.push({ pieces: piecesAbove(watcher.skipTo), watchers: [watcher] });
+        const { skipTo, joinedAt } = watcher;
+        if (skipTo < least && joinedAt <= first) all.push(watcher);
+        else deliveries.push({ pieces: piecesFor(skipTo, joinedAt), watchers: [watcher] });
       }
-      if (all.length > 0) deliveries.push({ pieces: piecesAbove(0), watchers: all });
+      if (all.length > 0) deliveries.push({ pieces: piecesFor(0, 0), watchers: all });
     }
     return deliveries;
   }
