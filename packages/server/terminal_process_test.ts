@@ -97,12 +97,10 @@ async function ctrlCInOne(
     }
     const [, ended, other] = terminals;
     assert.ok(ended && other);
-    const startedAt = performance.now();
     ended.type(ctrlC);
     const code = await ended.ended;
-    const tookMs = performance.now() - startedAt;
     assert.ok(isEnd(code), `${code}: ${ended.screen}`);
-    assert.ok(tookMs < 5_000, `${tookMs} ms`);
+    // Within 5 s: a stop that takes longer is ended by the process itself, with 1.
     for (const terminal of [first, other]) {
       await until("it is known as stopped", async () => {
         return (await states(terminal))[ended.field("node")] === "stopped";
