@@ -46,7 +46,11 @@ export interface ExchangeHost {
   ): void;
 
   /** Merges what came; `early`: the earliest stamp that has to wait (rule 8). */
-  merge(session: SessionView, entries: readonly Entry[], now: number): MergeSummary;
+  merge(
+    session: SessionView,
+    entries: readonly Entry[],
+    options: { readonly now: number; readonly late: boolean },
+  ): MergeSummary;
 
   /** A frame was held back because the event loop is late. */
   throttled(): void;

@@ -200,9 +200,13 @@ export class ExchangeWiring implements ExchangeHost {
     }
   }
 
-  merge(session: SessionView, entries: readonly Entry[], now: number): MergeSummary {
+  merge(
+    session: SessionView,
+    entries: readonly Entry[],
+    { now, late }: { readonly now: number; readonly late: boolean },
+  ): MergeSummary {
     const passOn = PASS_ON_REASONS.has(session.reason) && entries.length <= PASS_ON_ENTRIES;
-    const summary = this.#parts.rumors.merge(session.peer, entries, { now, passOn });
+    const summary = this.#parts.rumors.merge(session.peer, entries, { now, passOn, late });
     let bytes = 0;
     for (const entry of entries) bytes += entry.key.length + entry.value.length + 64;
     this.#throttleReading(session.stream, bytes);

@@ -228,7 +228,7 @@ export class Pushes {
       case "entryPart": {
         const entry = incoming.parts.add(frame);
         if (entry === undefined) return;
-        this.#rumors.merge(peer, [entry], { now, passOn: true });
+        this.#rumors.merge(peer, [entry], { now, passOn: true, late: true });
         expectPeer(incoming.entries.length < 64, "large entries without a push");
         incoming.entries.push(withoutValue(entry));
         return;
@@ -239,7 +239,7 @@ export class Pushes {
         incoming.entries = [];
         let code = "";
         try {
-          this.#rumors.merge(peer, frame.entries, { now, passOn: true });
+          this.#rumors.merge(peer, frame.entries, { now, passOn: true, late: true });
         } catch (error) {
           if (!(error instanceof ExchangeError) || !(error.cause instanceof StorageError))
             throw error;

@@ -12,8 +12,9 @@ export class Readiness {
   /** Members that are not ready either, and with which we have exchanged everything. */
   readonly #exchanged = new Set<string>();
   #hasSeeds = false;
-  #contactAt: number | undefined;
-  #startedAt = 0;
+  /** How long nobody has answered, by timers: the wall clock may step, and a halt is no silence. */
+  #silentMs = 0;
+  #waiting = false;
   #skewed = false;
 
   constructor(context: Context, promises: Promises) {
@@ -41,8 +42,7 @@ export class Readiness {
     }
   }
 
-  start(hasSeeds: boolean, now: number): void {
-    this.#startedAt = now;
+  start(hasSeeds: boolean): void {
     this.#hasSeeds = hasSeeds;
     if (!this.#promises.ready) this.#wait();
   }
@@ -54,8 +54,8 @@ export class Readiness {
   }
 
   /** Somebody answered. */
-  handleContact(now: number): void {
-    this.#contactAt = now;
+  handleContact(): void {
+    this.#silentMs = -this.#stepMs; // part of the step under way is over
   }
 
   /** An exchange (or an equal digest in a ping) brought everything a member holds. */
@@ -78,13 +78,20 @@ export class Readiness {
     if (!this.#promises.ready) return;
     this.#promises.setReady(false, false, now);
     notify(this.#context, { type: "not-ready", reason: "forgotten" });
-    this.#startedAt = now;
+    this.handleContact();
     this.#wait();
   }
 
   handleTimer(now: number): void {
+    this.#waiting = false;
+    this.#silentMs += this.#stepMs;
     this.#check(now);
     if (!this.#promises.ready) this.#wait();
+  }
+
+  /** What is known of the members changed. */
+  handleMembers(now: number): void {
+    this.#check(now);
   }
 
   #check(now: number): void {
@@ -92,8 +99,7 @@ export class Readiness {
     const live = [...this.#context.peers.values()].filter(isReachable);
     if (live.length === 0) {
       const nobody = !this.#hasSeeds && this.#context.table.others().length === 0;
-      const since = Math.max(this.#contactAt ?? 0, this.#startedAt);
-      if (nobody || now - since >= this.#context.options.aloneMs) this.#become(true, now);
+      if (nobody || this.#silentMs >= this.#context.options.aloneMs) this.#become(true, now);
       return;
     }
     if (live.some((peer) => peer.ready)) return;
@@ -106,8 +112,13 @@ export class Readiness {
     if (!this.#skewed) notify(this.#context, { type: "ready", alone });
   }
 
+  get #stepMs(): number {
+    return Math.max(50, this.#context.options.aloneMs / 10);
+  }
+
   #wait(): void {
-    const delayMs = Math.max(50, this.#context.options.aloneMs / 10);
-    this.#context.emit({ type: "schedule", token: "ready", delayMs });
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#context.emit({ type: "schedule", token: "ready", delayMs: this.#stepMs });
   }
 }

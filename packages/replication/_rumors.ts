@@ -114,13 +114,16 @@ export class Rumors {
     this.#passOn(from, update.entries, results, now);
   }
 
-  /** Takes entries of an exchange or a push. `passOn`: tell what was new to others too. */
+  /**
+   * Takes entries of an exchange or a push. `passOn`: tell what was new to others too. `late`: they may
+   * have been on their way for longer than it took to forget a delete, as a rumor may (rule 1).
+   */
   merge(
     from: string,
     entries: readonly Entry[],
-    options: { readonly now: number; readonly passOn: boolean },
+    options: { readonly now: number; readonly passOn: boolean; readonly late?: boolean },
   ): MergeSummary & { readonly results: readonly MergeResult[] } {
-    const outcome = this.#merge(from, entries, options.now, false);
+    const outcome = this.#merge(from, entries, options.now, options.late ?? false);
     if (options.passOn) this.#passOn(from, entries, outcome.results, options.now);
     return outcome;
   }

@@ -317,7 +317,21 @@ export class ExchangeSession implements SessionView {
           ({ key, version }) => version.time > terms.horizon || this.#damaged?.has(key) === true,
         )
       : entries;
-    const summary = this.#host.merge(this, taken, now);
+    // Deletes may have been forgotten since the terms were made. What comes now and lies between the two
+    // horizons was sent before, and is treated as a late rumor (rule 1).
+    const isLate = ({ version }: Entry): boolean => version.time > terms.horizon;
+    const rose = this.#host.map.horizon > terms.horizon;
+    const late = rose ? taken.filter(isLate) : [];
+    this.#merge(rose ? taken.filter((entry) => !isLate(entry)) : taken, { now, late: false });
+    this.#merge(late, { now, late: true });
+  }
+
+  #merge(
+    entries: readonly Entry[],
+    options: { readonly now: number; readonly late: boolean },
+  ): void {
+    if (entries.length === 0) return;
+    const summary = this.#host.merge(this, entries, options);
     this.applied += summary.applied;
     this.#refused += summary.refused;
     this.#early = Math.min(this.#early, summary.early);

@@ -171,7 +171,7 @@ export class Replicator {
       this.#promises.load();
       table.reenter(generation);
       this.#promises.persist(now);
-      this.#readiness.start(this.#hasSeeds, now);
+      this.#readiness.start(this.#hasSeeds);
       this.#readiness.handleSeeds(this.#hasSeeds, now);
       this.#schedulePeriodic();
       this.#emitTick(options.promiseIntervalMs);
@@ -218,7 +218,7 @@ export class Replicator {
         time.observe(from, { wall, now, ...(rttMs === undefined ? {} : { rttMs }) });
       }
       this.#checkClock(now);
-      this.#readiness.handleContact(now);
+      this.#readiness.handleContact();
       const ready = (summary.flags & SUMMARY_READY) !== 0;
       const peer = this.#peers.get(from);
       if (peer !== undefined) {
@@ -265,10 +265,10 @@ export class Replicator {
         this.#differences.reset(id);
         if (place !== "in") this.#exchanges.forget(id);
       } else if (!was || !this.#promises.ready) {
-        this.#readiness.handleContact(now);
+        this.#readiness.handleContact();
         this.#greet(peer, now);
       }
-      this.#readiness.handleTimer(now);
+      this.#readiness.handleMembers(now);
     });
   }
 
@@ -310,7 +310,7 @@ export class Replicator {
   ): { readonly stream: number; readonly effects: ReplicationEffect[] } {
     const stream = (this.#stream += 1);
     const effects = this.#do(() => {
-      this.#readiness.handleContact(now);
+      this.#readiness.handleContact();
       if (purpose === "exchange") this.#exchanges.accept(peer, stream, now);
       else this.#pushes.accept(peer, stream);
     });

@@ -2,6 +2,8 @@
 export class TrustedTime {
   readonly #maxDriftMs: number;
   readonly #offsets = new Map<string, number>();
+  /** All clocks against ours in order, ours among them; `undefined` when one has changed since. */
+  #sorted: number[] | undefined;
 
   constructor(options: { readonly maxDriftMs: number }) {
     this.#maxDriftMs = options.maxDriftMs;
@@ -18,11 +20,13 @@ export class TrustedTime {
     { wall, now, rttMs }: { readonly wall: number; readonly now: number; readonly rttMs?: number },
   ): void {
     this.#offsets.set(peer, wall + (rttMs ?? 0) / 2 - now);
+    this.#sorted = undefined;
   }
 
   /** A member that is not heard any more has no say. */
   forget(peer: string): void {
     this.#offsets.delete(peer);
+    this.#sorted = undefined;
   }
 
   /** The difference of a member's clock to ours, in milliseconds; positive: it is ahead. */
@@ -76,7 +80,8 @@ export class TrustedTime {
   }
 
   #median(middle: "lower" | "upper"): number {
-    const all = [0, ...this.#offsets.values()].sort((a, b) => a - b);
+    this.#sorted ??= [0, ...this.#offsets.values()].sort((a, b) => a - b);
+    const all = this.#sorted;
     const index = middle === "lower" ? (all.length - 1) >> 1 : all.length >> 1;
     return all[index] ?? 0;
   }

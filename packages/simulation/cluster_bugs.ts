@@ -1,3 +1,4 @@
+import { isDown, Swim } from "@dnd/gossip";
 import { ExchangeSession, MemberTable } from "@dnd/replication";
 import { DigestTree, type Entry, type MergeOptions, VersionedMap } from "@dnd/store";
 import type { ClusterFault } from "./cluster_run.ts";
@@ -216,5 +217,31 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
         for (const each of undo.reverse()) each();
       };
     },
+  },
+  {
+    name: "a stale alive is accepted: an old rumor brings a dead member back",
+    rule: 2,
+    faults: ["kill", "stop", "partition", "loss"],
+    apply: () =>
+      patch(Swim.prototype, "handleMessage", (original) => {
+        const patched: Swim["handleMessage"] = function (this: Swim, envelope, from, now) {
+          const down = new Map(
+            this.members()
+              .filter(({ state }) => isDown(state))
+              .map((view) => [view.id, view]),
+          );
+          const effects = original.call(this, envelope, from, now);
+          // What lost by the table is told all the same.
+          for (const { id, state, generation, incarnation } of envelope.members) {
+            const held = down.get(id);
+            if (held === undefined || state !== "alive") continue;
+            if (this.member(id)?.state !== held.state) continue;
+            const member = { ...held, state, generation, incarnation };
+            effects.push({ type: "notify", event: { type: "alive", member } });
+          }
+          return effects;
+        };
+        return patched;
+      }),
   },
 ];

@@ -9,6 +9,11 @@ interface Acked extends Version {
   readonly text: string;
 }
 
+interface Vanishing extends Version {
+  /** From when on the key may be absent; 0 of a delete. */
+  readonly from: number;
+}
+
 /** What a checker found wrong. */
 export interface Finding {
   readonly checker: string;
@@ -22,8 +27,11 @@ export interface Finding {
 export class ClusterLedger {
   readonly findings: Finding[] = [];
   readonly #acked: Acked[] = [];
-  /** Deletes by key, answered or not: one whose node died before the answer may have spread. */
-  readonly #deletes = new Map<string, Version[]>();
+  /**
+   * Deletes and values that expire, by key, answered or not: one whose node died before the answer may
+   * have spread.
+   */
+  readonly #vanishing = new Map<string, Vanishing[]>();
   readonly #lastStamp = new Map<string, number>();
   readonly #lastCounter = new Map<string, number>();
   /** Nodes whose writes are not promised any more: disk wiped, forgotten by an operator, clock wrong. */
@@ -40,8 +48,11 @@ export class ClusterLedger {
   stamped(node: ClusterNode, entry: Entry): void {
     const { node: id, time } = entry.version;
     const last = this.#lastStamp.get(id) ?? 0;
-    if (entry.deleted === true) {
-      this.#deletes.set(entry.key, [...(this.#deletes.get(entry.key) ?? []), entry.version]);
+    if (entry.deleted === true || entry.expiresAt !== undefined) {
+      const from = entry.deleted === true ? 0 : (entry.expiresAt ?? 0);
+      const known = this.#vanishing.get(entry.key);
+      if (known === undefined) this.#vanishing.set(entry.key, [{ ...entry.version, from }]);
+      else known.push({ ...entry.version, from });
     }
     if (node.replicator.metrics.restamped > 0) this.skewed(id);
     if (time <= last && !this.#excused.has(id) && !this.#skewed.has(id)) {
@@ -91,7 +102,7 @@ export class ClusterLedger {
     const counted = writes.filter((write) => !this.#excused.has(write.node));
     if (writes.some((write) => this.#skewed.has(write.node))) {
       // The order is not known any more; but of all these writes one must have won.
-      const gone = this.#deletes.has(key) || writes.some((write) => write.expiresAt !== undefined);
+      const gone = this.#vanishing.has(key);
       const lost = node.map.peek(key) === undefined && !gone && !excused;
       if (lost && !writes.some(({ text }) => aside.has(text))) {
         this.report("writes", `${key}: every write is lost`);
@@ -114,9 +125,11 @@ export class ClusterLedger {
     }
     if (!older) return;
     if (newest.expiresAt !== undefined && newest.expiresAt <= now) return;
-    // A newer delete that was forgotten since also explains its absence.
-    const deletes = this.#deletes.get(key) ?? [];
-    const deleted = deletes.some((version) => compareVersions(version, newest) > 0);
+    // A newer delete that was forgotten since, or a newer value that expired, also explains its absence.
+    const vanishing = this.#vanishing.get(key) ?? [];
+    const deleted = vanishing.some(
+      (other) => other.from <= now && compareVersions(other, newest) > 0,
+    );
     if (deleted || aside.has(newest.text) || excused) return;
     this.report("writes", `${key}@${newest.time} of ${newest.node.slice(-4)} is lost`);
   }

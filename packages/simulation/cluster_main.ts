@@ -1,33 +1,43 @@
 /**
  * `nx run simulation:cluster -- --seeds 10000`: whole clusters under faults, one after the other. A seed
- * that fails is printed with the command that replays it.
+ * that fails is printed with the command that replays it. One seed in ten has the long pace, or all the one
+ * that `--pace long` or `--pace short` says.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { runCluster } from "./cluster_run.ts";
+import { type ClusterPace, runCluster } from "./cluster_run.ts";
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "100" },
+    first: { type: "string", default: "1" },
     seed: { type: "string" },
     nodes: { type: "string" },
+    pace: { type: "string" },
   },
 });
-const first = Number(values.seed ?? 1);
+const first = Number(values.seed ?? values.first);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 const nodes = values.nodes === undefined ? {} : { nodes: Number(values.nodes) };
+const paceOf = (seed: number): ClusterPace => {
+  if (values.pace === "long" || values.pace === "short") return values.pace;
+  return seed % 10 === 0 ? "long" : "short";
+};
 const totals = { writes: 0, faults: 0, exchanges: 0, reaped: 0, setAside: 0 };
 const healed: number[] = [];
 let failed = 0;
 const startedAt = performance.now();
 for (let seed = first; seed < first + count; seed += 1) {
-  const result = runCluster({ seed, ...nodes });
+  const pace = paceOf(seed);
+  const result = runCluster({ seed, pace, ...nodes });
   for (const name of Object.keys(totals) as (keyof typeof totals)[]) totals[name] += result[name];
   healed.push(result.healedMs);
   if (result.findings.length > 0) {
     failed += 1;
     process.stdout.write(`seed ${seed}: ${JSON.stringify(result.findings)}\n`);
-    process.stdout.write(`  replay: npx nx run simulation:cluster -- --seed ${seed}\n`);
+    process.stdout.write(
+      `  replay: npx nx run simulation:cluster -- --seed ${seed} --pace ${pace}\n`,
+    );
   }
   if (values.seed !== undefined) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 }

@@ -14,7 +14,13 @@ import {
   Replicator,
 } from "@dnd/replication";
 import type { SwimEvent } from "@dnd/gossip";
-import type { Program, SimulatedHost, SimulatedStream } from "@dnd/gossip/simulation";
+import type {
+  Parcel,
+  Program,
+  SimulatedHost,
+  SimulatedStream,
+  SwimNodeOptions,
+} from "@dnd/gossip/simulation";
 import { SwimNode } from "@dnd/gossip/simulation";
 import { type Entry, VersionedMap } from "@dnd/store";
 import { DiskEngine, newDisk, type SimulatedDisk } from "./disk_engine.ts";
@@ -25,6 +31,10 @@ export interface ClusterNodeOptions {
   readonly replication?: ReplicationOptions;
   /** Time of one commit, at most; the least is a tenth of it. */
   readonly commitMs?: number;
+  /** How datagrams travel; default `bytes`. */
+  readonly wire?: SwimNodeOptions["wire"];
+  /** Called with each event of the membership, before the node acts on it. */
+  readonly onEvent?: ((event: SwimEvent) => void) | undefined;
 }
 
 /** What happened on a node, for the checkers; outlives the process. */
@@ -48,7 +58,7 @@ interface OpenStream {
 
 /**
  * A whole node on a simulated host: the real `Swim`, the real `VersionedMap`, the real `Replicator`, and a
- * driver as thin as the server's. Everything that travels is encoded and decoded.
+ * driver as thin as the server's. Frames and updates are encoded and decoded; packets too, or by `wire` one in 64.
  */
 export class ClusterNode implements Program {
   readonly host: SimulatedHost;
@@ -63,6 +73,7 @@ export class ClusterNode implements Program {
   readonly #seeded: boolean;
   #running = false;
   #readyTold = false;
+  #skewed = false;
   #skewedTold = false;
 
   constructor(host: SimulatedHost, options: ClusterNodeOptions) {
@@ -84,7 +95,11 @@ export class ClusterNode implements Program {
     this.gossip = new SwimNode(host, {
       seeds,
       profile: "local",
-      onEvent: (event) => this.#hear(event),
+      wire: options.wire ?? "bytes",
+      onEvent: (event) => {
+        options.onEvent?.(event);
+        this.#hear(event);
+      },
       summary: () => this.#summary(),
     });
     this.#startedAt = host.now();
@@ -127,6 +142,10 @@ export class ClusterNode implements Program {
 
   datagram(bytes: Uint8Array, from: string): void {
     this.gossip.datagram(bytes, from);
+  }
+
+  parcel(parcel: Parcel, from: string): void {
+    this.gossip.parcel(parcel, from);
   }
 
   stream(stream: SimulatedStream): void {
@@ -228,6 +247,7 @@ export class ClusterNode implements Program {
         this.#raise(effect.generation);
         return;
       case "notify":
+        if (effect.event.type === "skewed") this.#skewed = effect.event.skewed;
         this.record.events.push({
           sinceStartMs: host.now() - this.#startedAt,
           seeded: this.#seeded,
@@ -340,10 +360,9 @@ export class ClusterNode implements Program {
       this.#readyTold = ready;
       this.gossip.perform(this.gossip.swim.setReady(ready, this.host.now()));
     }
-    const { skewed } = this.replicator.status();
-    if (skewed === this.#skewedTold) return;
-    this.#skewedTold = skewed;
-    this.gossip.perform(this.gossip.swim.setSkewed(skewed, this.host.now()));
+    if (this.#skewed === this.#skewedTold) return;
+    this.#skewedTold = this.#skewed;
+    this.gossip.perform(this.gossip.swim.setSkewed(this.#skewed, this.host.now()));
   }
 
   #expire(): void {

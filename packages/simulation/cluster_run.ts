@@ -1,14 +1,18 @@
+import type { SwimEvent } from "@dnd/gossip";
 import { createSimulation, type SimulatedHost, type Simulation } from "@dnd/gossip/simulation";
 import type { ReplicationOptions } from "@dnd/replication";
 import { ClusterLedger, type Finding } from "./cluster_ledger.ts";
 import { ClusterNode } from "./cluster_node.ts";
+import { MembershipChecker } from "./membership_checker.ts";
 
 /** One run of a whole cluster. */
 export interface ClusterRunOptions {
   readonly seed: number;
   /** Nodes at the start; default 3 to 5 by the seed. */
   readonly nodes?: number;
-  /** Time under faults, in simulated seconds (default 45). */
+  /** How long it takes and how close the faults are; default `long`. */
+  readonly pace?: ClusterPace;
+  /** Time under faults, in simulated seconds (default by the pace: 45 or 10). */
   readonly faultySeconds?: number;
   /** How long it may take to agree once everything is healed (default 180 s). */
   readonly healSeconds?: number;
@@ -17,6 +21,12 @@ export interface ClusterRunOptions {
   /** Which faults may happen; default all. */
   readonly faults?: readonly ClusterFault[];
 }
+
+/**
+ * `long`: 45 s of faults that last up to 15 s, every packet as bytes. `short`: 10 s of faults that come and
+ * go faster, graces to match, three or four nodes, and one packet in 64 as bytes: a fifth of the work.
+ */
+export type ClusterPace = "long" | "short";
 
 /** What can go wrong. */
 export type ClusterFault =
@@ -61,14 +71,54 @@ export interface ClusterRunResult {
   readonly healedMs: number;
 }
 
-/** Short graces, so that deletes are forgotten inside a run. */
-const REPLICATION: ReplicationOptions = {
-  graceMs: 8000,
-  horizonStepMs: 1000,
-  periodicMs: 6000,
-  promiseIntervalMs: 500,
-  outboxEntries: 200,
-  waitingEntries: 50,
+/** The times of a pace. Graces are short, so that deletes are forgotten inside a run. */
+interface Times {
+  readonly replication: ReplicationOptions;
+  readonly wire: "bytes" | "parcels";
+  readonly nodes: readonly number[];
+  readonly faultySeconds: number;
+  /** Time after all agree in which deletes are forgotten, in ms. */
+  readonly settleMs: number;
+  readonly writeEveryMs: readonly [number, number];
+  readonly faultEveryMs: readonly [number, number];
+  readonly faultMs: readonly [number, number];
+}
+
+const BOUNDS = { outboxEntries: 200, waitingEntries: 50 };
+
+const TIMES: Readonly<Record<ClusterPace, Times>> = {
+  long: {
+    replication: {
+      ...BOUNDS,
+      graceMs: 8000,
+      horizonStepMs: 1000,
+      periodicMs: 6000,
+      promiseIntervalMs: 500,
+    },
+    wire: "bytes",
+    nodes: [3, 4, 5],
+    faultySeconds: 45,
+    settleMs: 12_000,
+    writeEveryMs: [20, 400],
+    faultEveryMs: [500, 6000],
+    faultMs: [500, 15_000],
+  },
+  short: {
+    replication: {
+      ...BOUNDS,
+      graceMs: 2000,
+      horizonStepMs: 500,
+      periodicMs: 3000,
+      promiseIntervalMs: 250,
+    },
+    wire: "parcels",
+    nodes: [3, 3, 4],
+    faultySeconds: 10,
+    settleMs: 4000,
+    writeEveryMs: [20, 200],
+    faultEveryMs: [200, 1800],
+    faultMs: [300, 5000],
+  },
 };
 
 const KEYS = 30;
@@ -90,6 +140,7 @@ class ClusterRun {
   readonly #faults: readonly ClusterFault[];
   readonly #exchanges = { count: 0, reaped: 0 };
   readonly #commitMs: number;
+  readonly #times: Times;
   #written = 0;
   #happened = 0;
   #faulty = true;
@@ -97,16 +148,19 @@ class ClusterRun {
   constructor(options: ClusterRunOptions) {
     this.#options = options;
     this.#faults = options.faults ?? CLUSTER_FAULTS;
+    this.#times = TIMES[options.pace ?? "long"];
     this.#world = createSimulation({ seed: options.seed });
     this.#commitMs = options.commitMs ?? (this.#world.prng.chance(0.3) ? 300 : 10);
   }
 
   run(): ClusterRunResult {
-    const { seed, faultySeconds = 45, healSeconds = 180 } = this.#options;
+    const { nodes: counts, settleMs } = this.#times;
+    const { seed, healSeconds = 180 } = this.#options;
+    const faultySeconds = this.#options.faultySeconds ?? this.#times.faultySeconds;
     const world = this.#world;
-    const count = this.#options.nodes ?? 3 + (Math.abs(seed) % 3);
+    const count = this.#options.nodes ?? counts[Math.abs(seed) % counts.length] ?? 3;
     for (let i = 0; i < count; i += 1) this.#add();
-    world.run(5000);
+    world.runUntil(() => this.#agreed(), { limitMs: 5000, everyMs: 250 });
     this.#load();
     this.#fault();
     this.#watch();
@@ -118,7 +172,7 @@ class ClusterRun {
     });
     if (healed === undefined) this.#ledger.report("liveness", this.#states());
     // Deletes may be forgotten now, and nothing may come back while they are.
-    world.run(12_000);
+    world.run(settleMs);
     world.runUntil(() => this.#agreed(), { limitMs: healSeconds * 1000, everyMs: 500 });
     const nodes = this.#nodes();
     this.#checkReady();
@@ -150,7 +204,13 @@ class ClusterRun {
   #add(): void {
     const host = this.#world.addHost((at) => {
       const seeds = this.#hosts.slice(0, 2).map(({ address }) => address);
-      return new ClusterNode(at, { seeds, commitMs: this.#commitMs, replication: REPLICATION });
+      const { replication, wire } = this.#times;
+      const views = new MembershipChecker();
+      const onEvent = (event: SwimEvent): void => {
+        const wrong = views.hear(event);
+        if (wrong !== undefined) this.#ledger.report("membership", wrong);
+      };
+      return new ClusterNode(at, { seeds, commitMs: this.#commitMs, replication, wire, onEvent });
     });
     this.#hosts.push(host);
   }
@@ -173,7 +233,7 @@ class ClusterRun {
     const node = this.#pick(this.#nodes());
     const burst = prng.chance(0.02) ? 40 : 1;
     for (let i = 0; node !== undefined && i < burst; i += 1) this.#write(node);
-    this.#world.clock.schedule(prng.between(20, 400), () => this.#load());
+    this.#world.clock.schedule(prng.between(...this.#times.writeEveryMs), () => this.#load());
   }
 
   #write(node: ClusterNode): void {
@@ -209,12 +269,12 @@ class ClusterRun {
       this.#happened += 1;
       this.#inflict(fault);
     }
-    clock.schedule(prng.between(500, 6000), () => this.#fault());
+    clock.schedule(prng.between(...this.#times.faultEveryMs), () => this.#fault());
   }
 
   #later(run: () => void): void {
     const { prng, clock } = this.#world;
-    clock.schedule(prng.between(500, 15_000), () => {
+    clock.schedule(prng.between(...this.#times.faultMs), () => {
       if (this.#faulty) run();
     });
   }
@@ -311,9 +371,8 @@ class ClusterRun {
   #watch(): void {
     for (const { replicator, gossip } of this.#nodes()) {
       const { metrics } = replicator;
-      const { outboxEntries = 0, waitingEntries = 0 } = REPLICATION;
-      if (metrics.outboxEntries > outboxEntries) this.#ledger.report("bounds", "outbox");
-      if (metrics.waitingEntries > waitingEntries) this.#ledger.report("bounds", "waiting");
+      if (metrics.outboxEntries > BOUNDS.outboxEntries) this.#ledger.report("bounds", "outbox");
+      if (metrics.waitingEntries > BOUNDS.waitingEntries) this.#ledger.report("bounds", "waiting");
       if (replicator.status().exchanges.length > 14) this.#ledger.report("bounds", "sessions");
       if (metrics.misbehaved > 0) this.#ledger.report("protocol", gossip.id.slice(-4));
     }
@@ -329,12 +388,19 @@ class ClusterRun {
       for (const b of this.#hosts) if (a !== b) network.mend(a, b);
       a.wallOffsetMs = 0;
       if (a.state === "paused") a.resume();
-      if (a.state !== "running") a.start();
     }
+    this.#startAll();
+    // One that was stopping when the faults ended is down a little later.
+    this.#world.clock.schedule(1000, () => this.#startAll());
+  }
+
+  #startAll(): void {
+    for (const host of this.#hosts) if (host.state !== "running") host.start();
   }
 
   #agreed(): boolean {
     const nodes = this.#nodes();
+    if (nodes.length < this.#hosts.length) return false;
     const digest = String(nodes[0]?.map.digest());
     return nodes.every((node) => node.replicator.ready && String(node.map.digest()) === digest);
   }

@@ -1,19 +1,27 @@
 import { expect } from "chai";
 import { describe, it } from "mocha";
 import process from "node:process";
-import { runCluster } from "./cluster_run.ts";
+import { type ClusterPace, runCluster } from "./cluster_run.ts";
 
 const FULL = process.env.DND_FULL === "1";
 
-describe("runCluster()", () => {
-  it("keeps every promise, whatever happens", () => {
-    const count = FULL ? 300 : 2;
-    for (let seed = 1; seed <= count; seed += 1) {
-      const { findings } = runCluster({ seed });
-      expect(findings, `npx nx run simulation:cluster -- --seed ${seed}`).to.deep.equal([]);
-    }
-  });
+function keepsPromises(first: number, last: number, pace: ClusterPace): void {
+  for (let seed = first; seed <= last; seed += 1) {
+    const { findings } = runCluster({ seed, pace });
+    const replay = `npx nx run simulation:cluster -- --seed ${seed} --pace ${pace}`;
+    expect(findings, replay).to.deep.equal([]);
+  }
+}
 
+describe("runCluster() keeps every promise, whatever happens", () => {
+  for (let first = 1; first <= 200; first += 25) {
+    it(`seeds ${first} to ${first + 24}`, () => keepsPromises(first, first + 24, "short"));
+  }
+
+  it("with long faults, every packet as bytes", () => keepsPromises(1, FULL ? 300 : 2, "long"));
+});
+
+describe("runCluster()", () => {
   it("is the same run for the same seed", () => {
     const run = (): unknown => runCluster({ seed: 77, faultySeconds: 15 });
     expect(run()).to.deep.equal(run());

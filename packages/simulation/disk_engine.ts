@@ -9,7 +9,7 @@ import {
   MemoryEngine,
   newMapState,
   type ScanOptions,
-  type StoredEntry,
+  StoredEntry,
   type TimeIndex,
 } from "@dnd/store";
 
@@ -57,9 +57,9 @@ export class DiskEngine implements Engine {
     this.#disk = options.disk;
     this.#schedule = options.schedule;
     if (this.#disk.batches.length > COMPACT_ABOVE) compact(this.#disk);
-    for (const { batch, state } of this.#disk.batches) {
-      this.#inner.write({ ...batch, state });
-      this.#committedCounter = state.counter;
+    for (const stored of this.#disk.batches) {
+      replay(this.#inner, stored);
+      this.#committedCounter = stored.state.counter;
     }
   }
 
@@ -83,9 +83,14 @@ export class DiskEngine implements Engine {
   }
 
   write(batch: Batch): void {
+    // Before the engine moves the values into its own memory.
+    const changes = batch.changes.map(({ entry, ...change }) => ({
+      ...change,
+      entry: entry === undefined ? undefined : copyOf(entry),
+    }));
     this.#inner.write(batch);
     const meta = new Map([...(batch.meta ?? [])].map(([name, bytes]) => [name, bytes?.slice()]));
-    this.#waiting.push({ batch: { ...batch, meta }, state: { ...batch.state } });
+    this.#waiting.push({ batch: { ...batch, changes, meta }, state: { ...batch.state } });
     this.#begin();
   }
 
@@ -169,6 +174,20 @@ export class DiskEngine implements Engine {
   }
 }
 
+function copyOf(entry: StoredEntry): StoredEntry {
+  return new StoredEntry({ ...entry, value: entry.value.slice() }, entry.marks);
+}
+
+/** Writes a batch with entries of its own: an engine in memory moves the values of those it holds. */
+function replay(engine: MemoryEngine, { batch, state }: StoredBatch): void {
+  const changes = batch.changes.map((change) => ({
+    ...change,
+    entry: change.entry === undefined ? undefined : copyOf(change.entry),
+    previous: engine.get(change.key),
+  }));
+  engine.write({ ...batch, changes, state });
+}
+
 /** One batch in place of many. */
 function compact(disk: SimulatedDisk): void {
   const engine = new MemoryEngine();
@@ -177,7 +196,7 @@ function compact(disk: SimulatedDisk): void {
     state: newMapState(),
   };
   for (const stored of disk.batches) {
-    engine.write({ ...stored.batch, state: stored.state });
+    replay(engine, stored);
     last = stored;
   }
   const meta = new Map(engine.metaNames().map((name) => [name, engine.meta(name)]));

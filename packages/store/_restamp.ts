@@ -1,8 +1,8 @@
 import { aheadMs, type Core } from "./_core.ts";
-import { finishEntry, newMarks } from "./_make_entry.ts";
+import { finishEntry, makeEntry, newMarks } from "./_make_entry.ts";
 import type { EntryChange } from "./engine.ts";
 import { scanAll } from "./_list_entries.ts";
-import type { StoredEntry } from "./stored_entry.ts";
+import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { compareEntries } from "./merge_entries.ts";
 import { stampOf } from "./version.ts";
 
@@ -28,8 +28,16 @@ function restamp(
   entry: StoredEntry,
   trustedNow: number,
 ): EntryChange & { readonly entry: StoredEntry } {
-  const { key, hashHigh, hashLow, stripped } = entry;
+  const { key, hashHigh, hashLow, stripped, expiresAt = 0 } = entry;
   core.state.counter += 1;
+  if (stripped && expiresAt > trustedNow) {
+    // The wrong clock took it for expired. Nobody else would believe that of this expiry, and the value
+    // is gone: what is left is that the key is absent.
+    const version = { time: core.clock.tick(trustedNow), node: core.node };
+    const content = { value: NO_BYTES, deleted: true as const };
+    const gone = makeEntry(key, { ...content, version, counter: core.state.counter });
+    return { key, entry: gone, previous: entry };
+  }
   const stored = finishEntry(
     { ...entry, version: { time: core.clock.tick(trustedNow), node: core.node } },
     newMarks(core.state.counter, hashHigh, hashLow, stripped),

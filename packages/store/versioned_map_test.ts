@@ -457,6 +457,19 @@ describe("VersionedMap", () => {
       expect(other.digest()).to.deep.equal(map.digest());
       expect(map.restamp({ now: NOW + 3 })).to.deep.equal([]);
     });
+
+    it("makes a delete of what the wrong clock took for expired: another replica takes it", () => {
+      const map = newMap("a");
+      map.put("gone", bytesOf("x"), { now: NOW + HOUR, ttlMs: 1000 });
+      map.expire({ now: NOW + HOUR + 2000 });
+      expect(map.peek("gone")?.value).to.have.length(0);
+      const [gone] = map.restamp({ now: NOW, trustedNow: NOW });
+      expect(gone).to.include({ key: "gone", deleted: true });
+      expect(map.statistics()).to.include({ tombstones: 1, expired: 0, live: 0 });
+      const other = newMap("b");
+      expect(other.merge(map.entries({ all: true }), { now: NOW })).to.deep.equal(["applied"]);
+      expect(other.digest()).to.deep.equal(map.digest());
+    });
   });
 
   describe("clock()", () => {
