@@ -36,6 +36,7 @@ export class Exchanges {
   readonly #paces = new Map<string, Pace>();
   readonly #sessions = new Map<number, ExchangeSession>();
   #nextTickAt = Infinity;
+  #latest = -Infinity;
   readonly #nextStream: () => number;
 
   constructor(context: Context, host: ExchangeHost, nextStream: () => number) {
@@ -51,6 +52,7 @@ export class Exchanges {
 
   /** Asks for an exchange with a member, when its turn comes. */
   request(peer: string, reason: string, now: number, delayMs = 0): void {
+    this.#follow(now);
     for (const session of this.#sessions.values()) {
       if (session.peer === peer && session.role === "opener" && session.reason === reason) return;
     }
@@ -73,6 +75,7 @@ export class Exchanges {
 
   /** Opens what is due and has room. */
   handleTimer(now: number): void {
+    this.#follow(now);
     this.#nextTickAt = Infinity;
     let next = Infinity;
     for (const [peer, want] of [...this.#wants]) {
@@ -119,6 +122,7 @@ export class Exchanges {
 
   /** Sets the pace of the pair by what came of a session. */
   finished(session: SessionView, result: ExchangeResult, now: number): void {
+    this.#follow(now);
     this.#sessions.delete(session.stream);
     const { metrics } = this.#context;
     metrics.exchangeEntriesSent += session.sent;
@@ -201,6 +205,16 @@ export class Exchanges {
     const at = want?.at ?? Infinity;
     if (want !== undefined && UNPACED.has(want.reason)) return at;
     return Math.max(at, pace?.nextAt ?? 0);
+  }
+
+  /** A clock that was set back (rule 8) takes along what is due: it would be an hour off otherwise. */
+  #follow(now: number): void {
+    const backMs = this.#latest - now;
+    this.#latest = now;
+    if (!(backMs > 0) || backMs === Infinity) return;
+    for (const want of this.#wants.values()) want.at -= backMs;
+    for (const pace of this.#paces.values()) pace.nextAt -= backMs;
+    this.#nextTickAt -= backMs;
   }
 
   #tickIn(delayMs: number, now: number): void {

@@ -44,7 +44,8 @@ export class DifferenceDetector {
     }
     let pair = this.#peers.get(peer);
     if (pair === undefined) this.#peers.set(peer, (pair = { count: 0, since: now }));
-    if (this.#any.count === 0) this.#any.since = now;
+    pair.since = Math.min(pair.since, now); // the clock may be set back
+    this.#any.since = this.#any.count === 0 ? now : Math.min(this.#any.since, now);
     pair.count += 1;
     this.#any.count += 1;
     if (counts(pair, now) && this.#options.self < peer) {

@@ -141,8 +141,9 @@ export class Outbox {
     };
     let nextInMs: number | undefined;
     for (const item of this.#items.values()) {
-      if (item.dueAt > now) {
-        nextInMs = Math.min(nextInMs ?? Infinity, item.dueAt - now);
+      const waitMs = item.dueAt - now; // more than a round: the clock was set back
+      if (waitMs > 0 && waitMs <= this.#options.roundIntervalMs) {
+        nextInMs = Math.min(nextInMs ?? Infinity, waitMs);
         continue;
       }
       if (packets.length >= this.#options.flushPackets) {

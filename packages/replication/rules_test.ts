@@ -278,6 +278,22 @@ describe("rule 12: ready", () => {
     expect(node.replicator.ready).to.equal(true);
   });
 
+  it("asks again when the clock was set back by an hour in the meantime (rule 8)", () => {
+    const map = new VersionedMap({ node: idOf(1) });
+    const node = new Replicator({ map, prng: () => 0.5, generation: 1, hasSeeds: true });
+    const opened = (effects: ReturnType<Replicator["start"]>): number | undefined => {
+      for (const effect of effects) if (effect.type === "open-stream") return effect.stream;
+      return undefined;
+    };
+    const ahead = START_MS + 3_600_000;
+    node.start(ahead);
+    node.handleMember({ id: idOf(2), state: "alive", generation: 1, ready: true }, ahead);
+    const stream = opened(node.handleTimer("exchange", ahead));
+    node.handleStreamClosed(stream ?? -1, ahead);
+    expect(opened(node.handleTimer("exchange", START_MS))).to.equal(undefined);
+    expect(opened(node.handleTimer("exchange", START_MS + 500))).to.be.a("number");
+  });
+
   it("with every member in reach if none is ready", () => {
     const cluster = new TestCluster({ nodes: 3, together: false, aloneMs: 600_000 });
     const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
