@@ -61,6 +61,12 @@ export interface ExchangeHost {
   /** Entries of this node that go to the set-aside file, and leave the map. */
   setAside(peer: string, entries: readonly Entry[]): void;
 
+  /**
+   * Keeps tombstones, and expired entries as such, until everybody has heard this node from now on: what
+   * was deleted before it was admitted is in nobody's `seen` (rule 1).
+   */
+  retain(entries: readonly Entry[], now: number): void;
+
   /** Raises the horizon, and forgets a slice; returns whether there is more. */
   reapSlice(horizon: number): boolean;
 }
@@ -124,6 +130,9 @@ export interface ExchangeTerms {
 
   /** Whether the peer did. */
   readonly peerBelow: boolean;
+
+  /** Whether this side is not ready and the peer is: nobody counts what it wrote so far. */
+  readonly joins: boolean;
 
   /** Entries with later stamps are not listed. */
   readonly cutoff: number;

@@ -7,7 +7,13 @@ import { ExchangeError } from "./exchange_error.ts";
 import { idOf } from "./_test_utils.ts";
 import type { PeerFrame } from "./wire.ts";
 
-const terms: ExchangeTerms = { horizon: 0, below: false, peerBelow: false, cutoff: Infinity };
+const terms: ExchangeTerms = {
+  horizon: 0,
+  below: false,
+  peerBelow: false,
+  joins: false,
+  cutoff: Infinity,
+};
 const extra = new Uint8Array(0);
 
 function serve(): ExchangeServe {

@@ -1,4 +1,4 @@
-import type { Entry } from "@dnd/store";
+import type { Entry, StoredEntry } from "@dnd/store";
 import { compareVersions } from "@dnd/store";
 import { utf8Bytes } from "./entry_bytes.ts";
 import type { SizedFrame } from "./entry_frames.ts";
@@ -59,6 +59,14 @@ const KEY_BYTES_PER_WANT = 64 * 1024;
  *   that win.
  *
  * Everything is pipelined: several requests are on their way at any time.
+ *
+ * Who missed reaped deletes takes the peer's state below its horizon (rule 1), with one exception: of a key
+ * that the peer still holds, in an older version. Had anything newer than that been reaped, the peer would
+ * have had it, and not hold what it deleted; so nothing that was forgotten speaks against ours, which wins
+ * as always. A value is sent as it is. A delete (or what expired) at or below the horizon would be reaped
+ * where it arrives, and the older version come back from the next replica: nobody's `seen` speaks of what a
+ * node wrote that was not a member yet. So it is *retained*: the tombstone says that it stays until
+ * the horizon has passed the present too, and by then everybody has exchanged with us.
  */
 export class ExchangeWalk {
   readonly #host: ExchangeHost;
@@ -110,13 +118,13 @@ export class ExchangeWalk {
   }
 
   /** Takes an answer; returns whether it was one. */
-  handle(frame: PeerFrame): boolean {
+  handle(frame: PeerFrame, now: number): boolean {
     switch (frame.type) {
       case "digestReply":
-        this.#handleSums(frame);
+        this.#handleSums(frame, now);
         return true;
       case "leafList":
-        this.#handleList(frame);
+        this.#handleList(frame, now);
         return true;
       case "sent":
         expectPeer(this.#wanted.delete(frame.sequence), "an answer that was not asked for");
@@ -140,7 +148,7 @@ export class ExchangeWalk {
     return control({ type: "digestRequest", level, indexes }, indexes.length * 5);
   }
 
-  #handleSums(reply: DigestReply): void {
+  #handleSums(reply: DigestReply, now: number): void {
     const { level, indexes, children } = reply;
     expectPeer(indexes.length === children.length && indexes.length > 0, "sums without indexes");
     this.#askReplies -= 1;
@@ -152,18 +160,18 @@ export class ExchangeWalk {
       for (let child = 0; child < 32; child += 1) {
         const state = compareSums(ours, theirs, child * 8);
         if (state !== "equal")
-          this.#descend({ level: level + 1, index: index * 32 + child }, state);
+          this.#descend({ level: level + 1, index: index * 32 + child }, state, now);
       }
     }
   }
 
-  #descend(node: Node, state: "different" | "ours-empty" | "theirs-empty"): void {
+  #descend(node: Node, state: "different" | "ours-empty" | "theirs-empty", now: number): void {
     if (node.level < LEAF_LEVEL) {
       this.#asks.push(node);
     } else if (state === "ours-empty" && node.level === LEAF_LEVEL) {
       this.#leaves.push(node.index);
     } else if (state === "theirs-empty") {
-      this.#settle(node, new Map(), undefined);
+      this.#settle(node, { items: new Map(), missing: undefined }, now);
     } else {
       const { length } = this.#host.map.digestEntries(node.level, node.index);
       (length > this.#host.options.leafSplitEntries && node.level < DEEPEST
@@ -197,7 +205,7 @@ export class ExchangeWalk {
     return control({ type: "leafSums", ...node, fingerprints }, fingerprints.length);
   }
 
-  #handleList(list: LeafList): void {
+  #handleList(list: LeafList, now: number): void {
     const name = `${list.level}/${list.index}`;
     const open = this.#listed.get(name);
     expectPeer(open !== undefined, "a list that was not asked for");
@@ -215,41 +223,59 @@ export class ExchangeWalk {
     this.#listedItems -= open.items.size;
     const missing = new Set<string>();
     for (const bytes of open.missing) for (const sum of unpackFingerprints(bytes)) missing.add(sum);
-    this.#settle({ level: list.level, index: list.index }, open.items, missing);
+    const { items } = open;
+    this.#settle({ level: list.level, index: list.index }, { items, missing }, now);
   }
 
   /**
    * Decides for each entry of a node who has to get what.
    *
-   * @param items what the peer holds and we do not
-   * @param missing fingerprints that the peer does not hold; `undefined`: all of ours
+   * @param theirs `items`: what the peer holds and we do not; `missing`: fingerprints that it does not
+   * hold, `undefined`: all of ours
    */
-  #settle(node: Node, items: Map<string, LeafItem>, missing: Set<string> | undefined): void {
+  #settle(
+    node: Node,
+    {
+      items,
+      missing,
+    }: { readonly items: Map<string, LeafItem>; readonly missing: Set<string> | undefined },
+    now: number,
+  ): void {
     const { heads, young } = comparableHeads(this.#host.map, this.#terms, node);
     if (missing === undefined) this.#young += young;
     const aside: Entry[] = [];
+    const retained: Entry[] = [];
     for (const head of heads) {
       if (missing !== undefined && !missing.has(fingerprintOf(head))) continue;
       const theirs = items.get(head.key);
       const order = theirs === undefined ? 1 : compareVersions(head.version, theirs);
       // Of equal versions with different content both travel; the merge decides (rule 5).
       if (order < 0) continue;
-      if (this.#terms.below && head.version.time <= this.#terms.horizon) {
+      const isNewer = theirs !== undefined && order > 0;
+      const below = this.#terms.below && head.version.time <= this.#terms.horizon;
+      const entry = below || this.#terms.joins ? peekSafely(this.#host.map, head.key) : undefined;
+      if (below && !isNewer) {
         // We missed reaped deletes: below the peer's horizon the peer is right (rule 1).
-        const entry = peekSafely(this.#host.map, head.key);
         if (entry !== undefined && compareVersions(entry.version, head.version) === 0) {
           aside.push(entry);
         }
         continue;
       }
-      if (theirs !== undefined && order > 0) items.delete(head.key);
+      if (isNewer) items.delete(head.key);
+      if (this.#terms.joins && entry !== undefined && isGone(entry)) retained.push(entry);
       this.#sends.push(head.key);
     }
     if (aside.length > 0) this.#host.setAside(this.#peer, aside);
     for (const item of items.values()) {
       const held = peekSafely(this.#host.map, item.key);
-      if (held === undefined || compareVersions(held.version, item) <= 0) this.#keys.push(item.key);
+      if (held === undefined || compareVersions(held.version, item) <= 0) {
+        this.#keys.push(item.key);
+      } else if (isReapable(held, this.#terms.horizon)) {
+        retained.push(held);
+        this.#sends.push(item.key);
+      }
     }
+    if (retained.length > 0) this.#host.retain(retained, now);
   }
 
   #want(): SizedFrame | undefined {
@@ -292,6 +318,11 @@ export class ExchangeWalk {
     this.#wanted.set(this.#sequence, 1);
     return this.#sequence;
   }
+}
+
+/** Whether an entry is reaped some day. */
+function isGone(entry: StoredEntry): boolean {
+  return isReapable(entry, Infinity);
 }
 
 function control(frame: ReplicationFrame, bytes: number): SizedFrame {

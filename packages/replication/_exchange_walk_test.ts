@@ -15,7 +15,7 @@ function waiting(): { walk: ExchangeWalk; sums: LeafSums } {
   map.put("a", NONE, { now: START_MS });
   const options = { frameBytes: 128 * 1024, leafSplitEntries: 256 };
   const host = { map, options } as unknown as ExchangeHost; // a walk asks for no more
-  const terms = { horizon: 0, below: false, peerBelow: false, cutoff: Infinity };
+  const terms = { horizon: 0, below: false, peerBelow: false, joins: false, cutoff: Infinity };
   const walk = new ExchangeWalk(host, idOf(2), terms);
   for (;;) {
     const frame = walk.next()?.frame;
@@ -29,7 +29,7 @@ function waiting(): { walk: ExchangeWalk; sums: LeafSums } {
     const children = indexes.map((index) =>
       map.digestChildren(level, index).map((byte) => byte && 9),
     );
-    walk.handle({ type: "digestReply", level, indexes, children });
+    walk.handle({ type: "digestReply", level, indexes, children }, START_MS);
   }
 }
 
@@ -52,7 +52,7 @@ describe("ExchangeWalk and a peer that lies", () => {
     expect(() => {
       for (; taken < 2_000_000; taken += 10_000) {
         const list = { level, index, items: items(10_000, taken), missing: NONE, last: false };
-        walk.handle({ type: "leafList", ...list });
+        walk.handle({ type: "leafList", ...list }, START_MS);
       }
     }).to.throw(ExchangeError, "a list without end");
     expect(taken).to.equal(500_000);
@@ -63,15 +63,15 @@ describe("ExchangeWalk and a peer that lies", () => {
     const { level, index, fingerprints } = first.sums;
     expect(fingerprints.length).to.equal(8);
     const list = { type: "leafList", level, index, items: [], missing: NONE, last: true } as const;
-    expect(() => first.walk.handle({ ...list, missing: new Uint8Array(16) })).to.throw(
+    expect(() => first.walk.handle({ ...list, missing: new Uint8Array(16) }, START_MS)).to.throw(
       ExchangeError,
       "more fingerprints",
     );
-    expect(() => waiting().walk.handle({ ...list, last: false })).to.throw(
+    expect(() => waiting().walk.handle({ ...list, last: false }, START_MS)).to.throw(
       ExchangeError,
       "nothing",
     );
     const honest = waiting();
-    expect(honest.walk.handle({ ...list, missing: fingerprints })).to.equal(true);
+    expect(honest.walk.handle({ ...list, missing: fingerprints }, START_MS)).to.equal(true);
   });
 });

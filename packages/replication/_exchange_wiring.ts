@@ -1,5 +1,5 @@
 import type { Entry } from "@dnd/store";
-import { stampOf } from "@dnd/store";
+import { msOf, stampOf } from "@dnd/store";
 import type { Member } from "@dnd/protocol";
 import { MEMBER_READY } from "@dnd/protocol";
 import type { Context } from "./_context.ts";
@@ -27,6 +27,8 @@ const MAX_UNCOMMITTED = 8 * 1024 * 1024;
 /** What new entries of an exchange are passed on as rumors: a copy must not flood the cluster. */
 const PASS_ON_REASONS = new Set(["difference", "dropped", "periodic"]);
 const PASS_ON_ENTRIES = 16;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** The parts that an exchange touches. */
 export interface ExchangeWiringParts {
@@ -219,6 +221,19 @@ export class ExchangeWiring implements ExchangeHost {
     this.#context.metrics.setAside += live.length;
     if (live.length > 0) this.#context.emit({ type: "set-aside", peer, entries: live });
     this.map.forget(entries);
+  }
+
+  retain(entries: readonly Entry[], now: number): void {
+    const { map, time } = this.#context;
+    // Whoever has heard us at this moment has these; our own clock must not read less any more.
+    const expiresAt = msOf(map.clock({ now })) + 1;
+    map.advanceClock(stampOf(expiresAt));
+    const kept = entries.map(({ key, version, extra }) => ({
+      ...{ key, version, expiresAt, value: NOTHING, deleted: true },
+      ...(extra === undefined ? {} : { extra }),
+    }));
+    map.merge(kept, { now, trustedNow: time.trusted(now) });
+    this.#context.metrics.retained += kept.length;
   }
 
   reapSlice(horizon: number): boolean {

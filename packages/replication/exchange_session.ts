@@ -14,13 +14,13 @@
  *       done                            ->
  *                                       <-     done
  *
- * The opener drives, unless the server alone missed reaped deletes: who has to set entries aside must
- * see both sides of each leaf. Promises (`heard`, `seen`) move only if both say that it was complete;
+ * The opener drives, unless the server alone missed reaped deletes or is not ready: who has to set entries
+ * aside, or to keep deletes that nobody counted yet, must see both sides of each leaf. Promises (`heard`, `seen`) move only if both say that it was complete;
  * what was moved by a session that was cut stays, and the next walk does not go there again: the
  * digest is what makes a session resumable.
  */
 import type { Entry } from "@dnd/store";
-import { stampOf } from "@dnd/store";
+import { compareVersions, stampOf } from "@dnd/store";
 import type {
   ExchangeHost,
   ExchangeResult,
@@ -34,6 +34,7 @@ import type { SizedFrame } from "./entry_frames.ts";
 import { entryBytes } from "./entry_bytes.ts";
 import { ExchangeError, expectPeer } from "./exchange_error.ts";
 import { PartAssembler } from "./part_assembler.ts";
+import { peekSafely } from "./replica_map.ts";
 import type { ExchangePromise } from "./member_table.ts";
 import type { ExchangeDone, ExchangeOpen, Member, MemberPage } from "@dnd/protocol";
 import type { OutgoingMember, PeerFrame, ReplicationFrame } from "./wire.ts";
@@ -203,11 +204,11 @@ export class ExchangeSession implements SessionView {
           this.#damaged = undefined;
           return;
         }
-        expectPeer(this.#walk?.handle(frame) === true, "an answer before a question");
+        expectPeer(this.#walk?.handle(frame, now) === true, "an answer before a question");
         return;
       default:
         expectPeer(this.#serve !== undefined, `a ${frame.type} before the opening`);
-        if (this.#walk?.handle(frame) === true || this.#serve.handle(frame)) return;
+        if (this.#walk?.handle(frame, now) === true || this.#serve.handle(frame)) return;
         expectPeer(false, `a ${frame.type} in an exchange`);
     }
   }
@@ -272,13 +273,17 @@ export class ExchangeSession implements SessionView {
       // If each is below the other they never met: both keep everything (rule 1).
       below: missed && !peerMissed,
       peerBelow: peerMissed && !missed,
+      joins: !own.ready && open.ready,
       cutoff:
         this.reason === "difference" || this.reason === "periodic"
           ? stampOf(now - YOUNG_MS)
           : Infinity,
     };
     this.#terms = terms;
-    const drives = terms.below || (!terms.peerBelow && this.role === "opener");
+    const drives =
+      own.ready === open.ready
+        ? terms.below || (!terms.peerBelow && this.role === "opener")
+        : terms.joins;
     this.#serve = new ExchangeServe(this.#host, terms);
     if (drives) this.#walk = new ExchangeWalk(this.#host, this.peer, terms);
     this.#phase = "reap";
@@ -312,11 +317,7 @@ export class ExchangeSession implements SessionView {
     for (const entry of entries) bytes += entryBytes(entry);
     this.bytesReceived += bytes;
     this.received += entries.length;
-    const taken = terms.peerBelow
-      ? entries.filter(
-          ({ key, version }) => version.time > terms.horizon || this.#damaged?.has(key) === true,
-        )
-      : entries;
+    const taken = terms.peerBelow ? entries.filter((entry) => this.#isWelcome(entry)) : entries;
     // Deletes may have been forgotten since the terms were made. What comes now and lies between the two
     // horizons was sent before, and is treated as a late rumor (rule 1).
     const isLate = ({ version }: Entry): boolean => version.time > terms.horizon;
@@ -324,6 +325,13 @@ export class ExchangeSession implements SessionView {
     const late = rose ? taken.filter(isLate) : [];
     this.#merge(rose ? taken.filter((entry) => !isLate(entry)) : taken, { now, late: false });
     this.#merge(late, { now, late: true });
+  }
+
+  /** What one who missed reaped deletes may bring: see `ExchangeWalk`. */
+  #isWelcome({ key, version }: Entry): boolean {
+    if (version.time > (this.#terms?.horizon ?? 0) || this.#damaged?.has(key) === true) return true;
+    const held = peekSafely(this.#host.map, key);
+    return held !== undefined && compareVersions(held.version, version) < 0;
   }
 
   #merge(

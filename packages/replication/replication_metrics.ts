@@ -44,6 +44,8 @@ export interface ReplicationMetrics {
   restamped: number;
   /** Live entries written to the set-aside file (rule 1). */
   setAside: number;
+  /** Deletes of before this node was ready that stay until everybody has heard it (rule 1). */
+  retained: number;
   /** Entries with a content hash that does not fit. */
   hashRefused: number;
 
@@ -89,6 +91,7 @@ export function createMetrics(): ReplicationMetrics {
     waitingDropped: 0,
     restamped: 0,
     setAside: 0,
+    retained: 0,
     hashRefused: 0,
     receiptsOpen: 0,
     receiptsRefused: 0,

@@ -82,6 +82,73 @@ describe("rule 1: forgetting deletes", () => {
     expect(c.replicator.ready).to.equal(true);
   });
 
+  it("keeps what is newer than a version that the peer still holds, below the horizon too", () => {
+    const cluster = new TestCluster({ nodes: 3, pingMs: 20_000, periodicMs: 300_000 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    for (const key of ["deleted there", "written there", "deleted there, written later"]) {
+      cluster.put(a, key, "v");
+    }
+    cluster.run(1000);
+    cluster.connected = (x, y) => x !== c.id && y !== c.id;
+    cluster.cutStreams();
+    cluster.delete(c, "deleted there");
+    cluster.put(c, "written there", "newer");
+    cluster.delete(c, "deleted there, written later");
+    const departed = a.replicator.departureStamp(cluster.wall(a));
+    for (const node of [a, b]) {
+      const { id, generation } = c;
+      cluster.apply(
+        node,
+        node.replicator.handleMember({ id, state: "forgotten", generation, departed }, cluster.now),
+      );
+    }
+    cluster.run(3 * HOUR);
+    cluster.put(b, "deleted there, written later", "later");
+    // b is away when c is admitted by a: it hears of the delete by way of others, or not in time.
+    cluster.connected = (x, y) => x !== b.id && y !== b.id;
+    cluster.cutStreams();
+    cluster.meet(c, a);
+    cluster.run(HOUR / 2);
+    expect(c.replicator.ready).to.equal(true);
+    expect(c.map.horizon).to.be.greaterThan(departed);
+    cluster.connected = () => true;
+    cluster.meet(c, b);
+    cluster.run(3 * HOUR);
+    expect(c.aside).to.deep.equal([]);
+    expect(c.replicator.metrics.retained).to.be.greaterThan(0);
+    for (const node of cluster.nodes) {
+      expect(value(cluster, node, "deleted there"), node.id).to.equal(undefined);
+      expect(value(cluster, node, "written there"), node.id).to.equal("newer");
+      expect(value(cluster, node, "deleted there, written later"), node.id).to.equal("later");
+      expect(node.map.peek("deleted there"), "is forgotten in the end").to.equal(undefined);
+    }
+  });
+
+  it("forgets no delete of a node that nobody counted yet, before everybody has heard of it", () => {
+    const cluster = new TestCluster({ nodes: 2, pingMs: 5000, aloneMs: 10 * HOUR });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.put(a, "k", "v");
+    cluster.run(1000);
+    const c = cluster.add({ hasSeeds: true });
+    cluster.delete(c, "k");
+    cluster.run(59 * 60_000);
+    cluster.connected = (x, y) => x !== b.id && y !== b.id;
+    cluster.cutStreams();
+    cluster.meet(c, a);
+    cluster.meet(a, c);
+    cluster.run(HOUR / 2);
+    expect(c.replicator.ready).to.equal(true);
+    expect(value(cluster, a, "k")).to.equal(undefined);
+    expect(a.map.horizon).to.be.greaterThan(stampOf(START_MS + 60_000));
+    cluster.connected = () => true;
+    cluster.meet(b, c);
+    cluster.run(HOUR / 2);
+    for (const node of cluster.nodes)
+      expect(value(cluster, node, "k"), node.id).to.equal(undefined);
+    cluster.run(2 * HOUR);
+    for (const node of cluster.nodes) expect(node.map.peek("k"), node.id).to.equal(undefined);
+  });
+
   it("drops a rumor at or below the horizon for a key that is not held", () => {
     const cluster = new TestCluster({ nodes: 2, pingMs: 5000 });
     const [a, b] = [cluster.node(0), cluster.node(1)];

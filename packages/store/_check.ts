@@ -129,11 +129,8 @@ export function checkEntry(entry: Entry): void {
     if (hash !== undefined && !(hash instanceof Uint8Array && hash.length === 8)) {
       throw invalid("hash", hash, "a Uint8Array of 8 bytes");
     }
-    if (
-      entry.deleted === true &&
-      (entry.value.length > 0 || entry.contentType !== undefined || entry.expiresAt !== undefined)
-    ) {
-      throw invalid("value", entry.value, "empty in a tombstone, without contentType or expiresAt");
+    if (entry.deleted === true && (entry.value.length > 0 || entry.contentType !== undefined)) {
+      throw invalid("value", entry.value, "empty in a tombstone, without contentType");
     }
   } catch (error) {
     if (error instanceof Error) {

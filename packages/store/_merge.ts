@@ -144,12 +144,13 @@ class Merge {
       newMarks(core.state.counter, hashHigh, hashLow, stripped),
     );
     const expired = expiresAt !== undefined && expiresAt <= this.#expiryNow;
-    return expired && !stripped ? stripEntry(stored) : stored; // rule 10: at once
+    return expired && !stripped && stored.deleted !== true ? stripEntry(stored) : stored; // rule 10: at once
   }
 
   /** An expired entry comes without its value, and with the hash that it had. */
-  #mayBeStripped({ value, contentType, expiresAt, extra }: Entry): boolean {
-    if (value.length > 0 || contentType !== undefined || extra !== undefined) return false;
+  #mayBeStripped({ value, contentType, expiresAt, extra, deleted }: Entry): boolean {
+    if (deleted === true || value.length > 0 || contentType !== undefined || extra !== undefined)
+      return false;
     return expiresAt !== undefined && expiresAt <= this.#trustedNow + this.#core.maxDriftMs;
   }
 

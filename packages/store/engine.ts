@@ -253,9 +253,9 @@ export function expiryIndexTime(entry: StoredEntry): number | undefined {
  * @returns `undefined` if it does not belong there (yet): everything that still has its value
  */
 export function reapIndexTime(entry: StoredEntry): number | undefined {
-  if (entry.deleted === true) return entry.version.time;
-  if (!entry.stripped || entry.expiresAt === undefined) return undefined;
-  return Math.max(entry.version.time, stampOf(entry.expiresAt));
+  const { version, expiresAt } = entry;
+  if (entry.deleted !== true && !entry.stripped) return undefined;
+  return expiresAt === undefined ? version.time : Math.max(version.time, stampOf(expiresAt));
 }
 
 /** The record of a key fails its checksum (rule 6). */

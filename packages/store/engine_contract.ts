@@ -92,6 +92,15 @@ class Writer {
     return this.change(makeEntry(key, { value: NO_BYTES, deleted: true, version, counter }));
   }
 
+  /** A tombstone that is kept until the horizon has passed `expiresAt` too. */
+  retain(key: string, expiresAt: number): StoredEntry {
+    this.state.counter += 1;
+    const version = { time: STAMP + this.state.counter, node: "writer" };
+    const { counter } = this.state;
+    const content = { value: NO_BYTES, deleted: true as const, expiresAt };
+    return this.change(makeEntry(key, { ...content, version, counter }));
+  }
+
   strip(key: string): StoredEntry {
     const entry = this.held.get(key);
     assert.ok(entry !== undefined);
@@ -299,6 +308,20 @@ export function describeEngine(name: string, rig: EngineRig): void {
         assert.deepEqual(keysOf(engine.due("reap", Infinity, 10)), ["deleted", "early"]);
         assert.equal(reapIndexTime(stripped), stampOf(NOW + 10));
         assert.deepEqual(show(engine.get("early")), show(stripped));
+      }
+    });
+
+    it("keeps a tombstone with an expiry in the index until that is passed too (rule 1)", async () => {
+      const retained = writer.retain("retained", NOW + 30);
+      const plain = writer.delete("plain");
+      for (const commit of [false, true]) {
+        if (commit) await engine.committed();
+        assert.equal(engine.firstDue("expiry"), undefined);
+        assert.equal(reapIndexTime(retained), stampOf(NOW + 30));
+        assert.deepEqual(keysOf(engine.due("reap", plain.version.time, 10)), ["plain"]);
+        assert.deepEqual(keysOf(engine.due("reap", stampOf(NOW + 30) - 1, 10)), ["plain"]);
+        assert.deepEqual(keysOf(engine.due("reap", stampOf(NOW + 30), 10)), ["plain", "retained"]);
+        assert.deepEqual(show(engine.get("retained")), show(retained));
       }
     });
 

@@ -19,7 +19,10 @@ export interface Entry {
   /** The media type of the value: 1 to 255 bytes. Absent: not known. */
   readonly contentType?: string;
 
-  /** When the entry stops being there, in milliseconds since 1970. Absent: never. */
+  /**
+   * When the entry stops being there, in milliseconds since 1970. Absent: never. On a tombstone: it is not
+   * forgotten before the horizon has passed this moment too (rule 1).
+   */
   readonly expiresAt?: number;
 
   /** Whether this is a tombstone. Absent counts as `false`. */

@@ -412,6 +412,25 @@ describe("VersionedMap", () => {
       expect(map.statistics()).to.include({ live: 2, tombstones: 1, expired: 0 });
     });
 
+    it("keeps a tombstone that has an expiry until the horizon has passed that too (rule 1)", () => {
+      const map = newMap();
+      const { version } = map.delete("k", { now: NOW });
+      const value = bytesOf("");
+      const retained = { key: "k", value, version, deleted: true, expiresAt: NOW + 100 };
+      expect(map.merge([retained], { now: NOW + 200 })).to.deep.equal(["applied"]);
+      expect(map.merge([{ key: "k", value, version, deleted: true }], { now: NOW })).to.deep.equal([
+        "superseded",
+      ]);
+      map.expire({ now: NOW + 200 });
+      map.reap(stampOf(NOW + 50));
+      expect(map.peek("k")).to.deep.equal(retained);
+      expect(map.get("k", { now: NOW })).to.equal(undefined);
+      expect(map.statistics()).to.include({ tombstones: 1, expired: 0 });
+      map.reap(stampOf(NOW + 100));
+      expect(map.peek("k")).to.equal(undefined);
+      expect(hexOf(map.digest())).to.equal("0000000000000000");
+    });
+
     it("only raises the horizon, and works in slices", () => {
       const map = newMap();
       for (let i = 0; i < 2500; i += 1) map.delete(`k${i}`, { now: NOW });
