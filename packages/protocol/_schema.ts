@@ -156,6 +156,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "DigestReply.children": { min: 256, max: 256, maxItems: 1024 },
   "LeafSums.fingerprints": sums,
   "LeafWant.leaves": { maxItems: 32_768 },
+  "CopyWant.after": { max: MAX_KEY_BYTES },
   "LeafItem.key": key,
   "LeafItem.node": { ...versionNode, required: true },
   "LeafItem.contentHash": hash,

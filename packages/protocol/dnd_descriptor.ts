@@ -173,6 +173,7 @@ export const descriptor: INamespace = {
                 keys: { type: "uint64", id: 8 },
                 bytes: { type: "uint64", id: 9 },
                 below: { type: "uint64", id: 10 },
+                copies: { type: "bool", id: 11 },
               },
             },
             DigestRequest: {
@@ -200,6 +201,9 @@ export const descriptor: INamespace = {
                 sequence: { type: "uint64", id: 1 },
                 leaves: { rule: "repeated", type: "uint32", id: 2 },
               },
+            },
+            CopyWant: {
+              fields: { sequence: { type: "uint64", id: 1 }, after: { type: "string", id: 2 } },
             },
             LeafItem: {
               fields: {
@@ -292,6 +296,7 @@ export const descriptor: INamespace = {
                     "explainRequest",
                     "explainReply",
                     "sent",
+                    "copyWant",
                   ],
                 },
               },
@@ -316,6 +321,7 @@ export const descriptor: INamespace = {
                 explainRequest: { type: "ExplainRequest", id: 22 },
                 explainReply: { type: "ExplainReply", id: 23 },
                 sent: { type: "Sent", id: 24 },
+                copyWant: { type: "CopyWant", id: 25 },
               },
             },
           },

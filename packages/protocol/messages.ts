@@ -257,6 +257,9 @@ export interface ExchangeOpen extends Unknown {
   readonly keys: number;
   readonly bytes: number;
   readonly below: number;
+
+  /** Whether the sender answers {@linkcode CopyWant}. */
+  readonly copies: boolean;
 }
 
 export interface DigestRequest extends Unknown {
@@ -283,6 +286,12 @@ export interface LeafSums extends Unknown {
 export interface LeafWant extends Unknown {
   readonly sequence: number;
   readonly leaves: readonly number[];
+}
+
+/** Asks for everything whose key comes after one, in the order of keys. */
+export interface CopyWant extends Unknown {
+  readonly sequence: number;
+  readonly after: string;
 }
 
 export interface LeafItem extends Unknown {
@@ -371,7 +380,8 @@ export type FrameBody =
   | ({ readonly type: "confirm" } & Confirm)
   | ({ readonly type: "explainRequest" } & ExplainRequest)
   | ({ readonly type: "explainReply" } & ExplainReply)
-  | ({ readonly type: "sent" } & Sent);
+  | ({ readonly type: "sent" } & Sent)
+  | ({ readonly type: "copyWant" } & CopyWant);
 
 /** What a peer stream carries. */
 export interface Frame extends Unknown {
@@ -400,6 +410,7 @@ export interface Messages {
   DigestReply: DigestReply;
   LeafSums: LeafSums;
   LeafWant: LeafWant;
+  CopyWant: CopyWant;
   LeafItem: LeafItem;
   LeafList: LeafList;
   Want: Want;

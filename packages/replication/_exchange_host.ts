@@ -22,6 +22,12 @@ export interface ExchangeHost {
   /** Has `handleTimer` of the session called. */
   wake(stream: number, delayMs: number): void;
 
+  /** After which key everything is asked for in the order of keys; `undefined`: the walk finds it. */
+  copyAfter(session: SessionView): string | undefined;
+
+  /** Such a copy has come to this key; `undefined`: to the end. */
+  copied(key: string | undefined, bytes: number, now: number): void;
+
   /** This node's member table. */
   members(): readonly OutgoingMember[];
 

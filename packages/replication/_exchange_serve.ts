@@ -1,4 +1,5 @@
 import type { Entry } from "@dnd/store";
+import { StoredEntry } from "@dnd/store";
 import { utf8Bytes } from "./entry_bytes.ts";
 import type { SizedFrame } from "./entry_frames.ts";
 import { entryFrames } from "./entry_frames.ts";
@@ -21,6 +22,9 @@ const MAX_REQUESTS = 256;
 /** Bytes of them: twice what a walk has under way when every leaf that it lists is as large as can be. */
 const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
 
+/** Entries read at a time for a copy. */
+const COPY_PAGE = 256;
+
 /** Bytes of an item of a list beside its key. */
 const ITEM_BYTES = 48;
 
@@ -35,6 +39,7 @@ export class ExchangeServe {
   #requestBytes = 0;
   #serving: Generator<SizedFrame, void, void> | undefined;
   #young = 0;
+  #isCopying = false;
 
   constructor(host: ExchangeHost, terms: ExchangeTerms) {
     this.#host = host;
@@ -62,6 +67,11 @@ export class ExchangeServe {
         expectPeer(this.#requests.length < MAX_REQUESTS, "too many requests at a time");
         this.#requestBytes += requestBytes(frame);
         expectPeer(this.#requestBytes <= MAX_REQUEST_BYTES, "too many bytes of requests at a time");
+        this.#requests.push(frame);
+        return true;
+      case "copyWant":
+        expectPeer(!this.#isCopying, "two copies at a time");
+        this.#isCopying = true;
         this.#requests.push(frame);
         return true;
       default:
@@ -102,6 +112,11 @@ export class ExchangeServe {
         return;
       case "leafWant":
         yield* this.#frames(this.#leafEntries(request.leaves));
+        yield sent(request.sequence, []);
+        return;
+      case "copyWant":
+        yield* this.#frames(this.#entriesAfter(request.after));
+        this.#isCopying = false;
         yield sent(request.sequence, []);
         return;
       case "want": {
@@ -155,6 +170,24 @@ export class ExchangeServe {
         const entry = peekSafely(this.#host.map, head.key);
         if (entry !== undefined) yield entry;
       }
+    }
+  }
+
+  /** Read page by page, so that what is written meanwhile is taken as it is when its turn comes. */
+  *#entriesAfter(key: string): Generator<Entry, void, void> {
+    const { map } = this.#host;
+    let after = key;
+    for (;;) {
+      const page = map.entries({ after, limit: COPY_PAGE, all: true });
+      for (const entry of page) {
+        if (entry.version.time > this.#terms.cutoff) this.#young += 1;
+        else if (!(entry instanceof StoredEntry && isReapable(entry, this.#terms.horizon))) {
+          yield entry;
+        }
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < COPY_PAGE) return;
+      after = last.key;
     }
   }
 

@@ -67,6 +67,8 @@ const KEY_BYTES_PER_WANT = 64 * 1024;
  * where it arrives, and the older version come back from the next replica: nobody's `seen` speaks of what a
  * node wrote that was not a member yet. So it is *retained*: the tombstone says that it stays until
  * the horizon has passed the present too, and by then everybody has exchanged with us.
+ *
+ * Who holds next to nothing begins with a copy: see {@linkcode CopyCursor}. The walk finds what that has missed.
  */
 export class ExchangeWalk {
   readonly #host: ExchangeHost;
@@ -85,11 +87,20 @@ export class ExchangeWalk {
   readonly #sends: string[] = [];
   #sending: Generator<SizedFrame, void, void> | undefined;
   #young = 0;
+  #copyAfter: string | undefined;
+  #copying: number | undefined;
 
-  constructor(host: ExchangeHost, peer: string, terms: ExchangeTerms) {
+  /** @param copyAfter begin with a copy of what comes after this key */
+  constructor(host: ExchangeHost, peer: string, terms: ExchangeTerms, copyAfter?: string) {
     this.#host = host;
     this.#peer = peer;
     this.#terms = terms;
+    this.#copyAfter = copyAfter;
+  }
+
+  /** Whether the entries that come are those of a copy, in the order of their keys. */
+  get isCopying(): boolean {
+    return this.#copying !== undefined;
   }
 
   /** Whether anything was left out because it is young (rule 11). */
@@ -114,6 +125,8 @@ export class ExchangeWalk {
 
   /** The next frame to send; `undefined`: nothing until an answer comes. */
   next(): SizedFrame | undefined {
+    if (this.#copyAfter !== undefined) return this.#copy(this.#copyAfter);
+    if (this.#copying !== undefined) return undefined;
     return this.#ask() ?? this.#wantLeaves() ?? this.#list() ?? this.#want() ?? this.#send();
   }
 
@@ -128,10 +141,21 @@ export class ExchangeWalk {
         return true;
       case "sent":
         expectPeer(this.#wanted.delete(frame.sequence), "an answer that was not asked for");
+        if (frame.sequence === this.#copying) {
+          this.#copying = undefined;
+          this.#host.copied(undefined, 0, now);
+        }
         return true;
       default:
         return false;
     }
+  }
+
+  #copy(after: string): SizedFrame {
+    this.#copyAfter = undefined;
+    const sequence = this.#request();
+    this.#copying = sequence;
+    return control({ type: "copyWant", sequence, after }, utf8Bytes(after));
   }
 
   #ask(): SizedFrame | undefined {

@@ -12,6 +12,7 @@ import type {
   OwnOpen,
   SessionView,
 } from "./_exchange_host.ts";
+import { CopyCursor } from "./_copy_cursor.ts";
 import type { Exchanges } from "./_exchanges.ts";
 import type { MemberPlace } from "./member_table.ts";
 import type { Promises } from "./_promises.ts";
@@ -50,6 +51,7 @@ export class ExchangeWiring implements ExchangeHost {
   readonly #seenFor = new Map<string, number>();
   readonly #progress = new Map<number, { bytes: number; percent: number }>();
   readonly #paused = new Set<number>();
+  readonly #cursor: CopyCursor;
   #uncommitted = 0;
   #unmarked = 0;
   exchanges: Exchanges | undefined;
@@ -59,6 +61,12 @@ export class ExchangeWiring implements ExchangeHost {
     this.#parts = parts;
     this.map = context.map;
     this.options = context.options;
+    this.#cursor = new CopyCursor(context.map);
+  }
+
+  /** Reads what is known from before a restart. */
+  load(): void {
+    this.#cursor.load();
   }
 
   get ready(): boolean {
@@ -163,7 +171,7 @@ export class ExchangeWiring implements ExchangeHost {
 
   opening(peer: string, reason: string, now: number): OwnOpen {
     const { table, map } = this.#context;
-    const { live, tombstones, expired, valueBytes } = map.statistics();
+    const { valueBytes } = map.statistics();
     return {
       heard: [...table.announcedHeard].map(([id, time]) => ({ id, time })),
       seen: table.announcedSeen,
@@ -172,10 +180,21 @@ export class ExchangeWiring implements ExchangeHost {
       ready: this.ready,
       reason,
       counter: map.counter,
-      keys: live + tombstones + expired,
+      keys: this.#keys(),
       bytes: valueBytes,
       below: this.#seenFor.get(peer) ?? table.announcedSeen,
+      copies: true,
     };
+  }
+
+  copyAfter(session: SessionView): string | undefined {
+    if (this.ready || session.reason !== "join" || session.role !== "opener") return undefined;
+    return this.#cursor.next({ own: this.#keys(), peer: session.peerOpen?.keys ?? 0 });
+  }
+
+  copied(key: string | undefined, bytes: number, now: number): void {
+    if (key === undefined) this.#cursor.end(now);
+    else this.#cursor.note(key, bytes, now);
   }
 
   admit(
@@ -254,9 +273,16 @@ export class ExchangeWiring implements ExchangeHost {
         promises.adoptHorizon(terms.horizon);
       readiness.handleComplete(session.peer, result.peerReady, now);
       promises.persist(now);
+      if (promises.ready) this.#cursor.end(now);
       this.#parts.onComplete(session, result, now);
     }
     this.exchanges?.finished(session, result, now);
+  }
+
+  /** Keys that this node holds an entry of, live or not. */
+  #keys(): number {
+    const { live, tombstones, expired } = this.map.statistics();
+    return live + tombstones + expired;
   }
 
   #saysReady(id: string): boolean {
@@ -292,8 +318,7 @@ export class ExchangeWiring implements ExchangeHost {
       this.#progress.set(session.stream, progress);
     }
     progress.bytes += bytes;
-    const { live, tombstones, expired } = this.map.statistics();
-    const keys = live + tombstones + expired; // a resumed copy goes on where the one before was cut
+    const keys = this.#keys(); // a resumed copy goes on where the one before was cut
     const percent = total === 0 ? 100 : Math.min(100, Math.floor((keys * 100) / total));
     if (percent === progress.percent) return;
     progress.percent = percent;

@@ -1,6 +1,13 @@
 import type { Entry } from "@dnd/store";
 import { VersionedMap, type Engine } from "@dnd/store";
-import { decode, encode, encodeFrame, FrameDecoder, type Member } from "@dnd/protocol";
+import {
+  decode,
+  encode,
+  encodeFrame,
+  FrameDecoder,
+  type FrameBody,
+  type Member,
+} from "@dnd/protocol";
 import type { ReplicationEffect } from "./replication_effect.ts";
 import type { ReplicationEvent } from "./replication_event.ts";
 import type { ReplicationOptions } from "./replication_options.ts";
@@ -57,6 +64,8 @@ export interface TestClusterOptions extends ReplicationOptions {
   /** How long a rumor takes; default: about the latency. */
   readonly rumorMs?: (prng: () => number) => number;
   readonly pingMs?: number;
+  /** How long a stream takes for a frame before it takes the next one. */
+  readonly frameMs?: number;
   /** How long a commit takes. */
   readonly commitMs?: number;
   /** Nodes that know each other from the start and are ready; default all. */
@@ -101,6 +110,8 @@ export class TestCluster {
   /** Counts of what went over the wire. */
   readonly wire = { rumors: 0, rumorBytes: 0, frames: 0, frameBytes: 0, streams: 0 };
   readonly frames: { from: string; to: string; type: string; bytes: number }[] = [];
+  /** What becomes of a frame on its way. */
+  change: (frame: FrameBody) => FrameBody = (frame) => frame;
   #tasks: Task[] = [];
   #order = 0;
   readonly #pipes = new Map<string, Pipe>();
@@ -249,7 +260,7 @@ export class TestCluster {
         const pipe = this.#pipes.get(name);
         const bytes = encodeFrame(effect.frame);
         this.at(
-          0,
+          this.options.frameMs ?? 0,
           alive(() => replicator.handleSent(effect.stream, this.wall(node))),
         );
         if (pipe === undefined || pipe.closed) return;
@@ -383,7 +394,8 @@ export class TestCluster {
     for (const { body } of end.decoder.push(bytes)) {
       if (body === undefined) continue;
       const { node } = end;
-      this.apply(node, node.replicator.handleFrame(end.stream, body, this.wall(node)));
+      const frame = this.change(body);
+      this.apply(node, node.replicator.handleFrame(end.stream, frame, this.wall(node)));
     }
   }
 

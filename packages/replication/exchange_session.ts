@@ -285,7 +285,10 @@ export class ExchangeSession implements SessionView {
         ? terms.below || (!terms.peerBelow && this.role === "opener")
         : terms.joins;
     this.#serve = new ExchangeServe(this.#host, terms);
-    if (drives) this.#walk = new ExchangeWalk(this.#host, this.peer, terms);
+    if (drives) {
+      const copyAfter = open.copies ? this.#host.copyAfter(this) : undefined;
+      this.#walk = new ExchangeWalk(this.#host, this.peer, terms, copyAfter);
+    }
     this.#phase = "reap";
     this.#host.settled(this, { terms, met: !(missed && peerMissed) }, now);
   }
@@ -325,6 +328,10 @@ export class ExchangeSession implements SessionView {
     const late = rose ? taken.filter(isLate) : [];
     this.#merge(rose ? taken.filter((entry) => !isLate(entry)) : taken, { now, late: false });
     this.#merge(late, { now, late: true });
+    const last = entries.at(-1);
+    if (last !== undefined && this.#walk?.isCopying === true) {
+      this.#host.copied(last.key, bytes, now);
+    }
   }
 
   /** What one who missed reaped deletes may bring: see `ExchangeWalk`. */
@@ -440,8 +447,7 @@ export class ExchangeSession implements SessionView {
   #pump(now: number): void {
     if (this.#phase === "reap") this.#reap();
     for (;;) {
-      const full = this.#unsentBytes >= this.#host.options.windowBytes;
-      if (this.#control.length === 0 && (full || now < this.#notBefore)) return;
+      if (this.#control.length === 0 && (this.#isFull() || now < this.#notBefore)) return;
       const next = this.#control.shift() ?? this.#next(now);
       if (next === undefined) return;
       this.#unsent.push(next.bytes);
@@ -456,6 +462,12 @@ export class ExchangeSession implements SessionView {
         this.#host.wake(this.stream, spacing);
       }
     }
+  }
+
+  /** One bulk frame at a time: reading and encoding many in one turn would hold up the event loop. */
+  #isFull(): boolean {
+    if (this.#unsentBytes >= this.#host.options.windowBytes) return true;
+    return this.#unsent.some((bytes) => bytes > BULK_BYTES);
   }
 
   #next(now: number): SizedFrame | undefined {

@@ -15,6 +15,7 @@ export type ReplicaMap = Pick<
   | "digestChildren"
   | "digestEntries"
   | "peek"
+  | "entries"
   | "merge"
   | "reap"
   | "forget"

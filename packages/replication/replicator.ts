@@ -169,6 +169,7 @@ export class Replicator {
     return this.#do(() => {
       const { table, generation, options } = this.#context;
       this.#promises.load();
+      this.#wiring.load();
       table.reenter(generation);
       this.#promises.persist(now);
       this.#readiness.start(this.#hasSeeds);

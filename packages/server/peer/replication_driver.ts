@@ -227,13 +227,17 @@ export class ReplicationDriver {
     }
   }
 
+  /** The answer to a bulk frame comes in a turn of its own: others have theirs in between. */
   #send(number: number, frame: ReplicationFrame): void {
     const stream = this.#streams.get(number)?.stream;
     if (stream === undefined || !stream.isOpen) return;
     const { replicator, now } = this.#parts;
-    const sent = (): void => this.run(replicator.handleSent(number, now()));
-    if (stream.send({ body: frame })) sent();
-    else stream.drained().then(sent, () => undefined);
+    const sent = (): void => {
+      if (!this.#closed) this.run(replicator.handleSent(number, now()));
+    };
+    if (!stream.send({ body: frame })) stream.drained().then(sent, () => undefined);
+    else if (frame.type === "entries" || frame.type === "entryPart") setImmediate(sent);
+    else sent();
   }
 
   #pause(number: number): void {
