@@ -138,7 +138,10 @@ export class Rumors {
       if (entries === undefined) bySender.set(from, [entry]);
       else entries.push(entry);
     }
-    for (const [from, entries] of bySender) this.merge(from, entries, { now, passOn: true });
+    // While it waited, what deleted it may have come, and been forgotten (rule 1).
+    for (const [from, entries] of bySender) {
+      this.merge(from, entries, { now, passOn: true, late: true });
+    }
     this.#scheduleWaiting(now);
   }
 

@@ -162,6 +162,26 @@ describe("rule 1: forgetting deletes", () => {
     expect(b.replicator.metrics.rumorsBelowHorizon).to.equal(1);
   });
 
+  it("treats an entry that had to wait for its time (rule 8) as the late rumor that it is", () => {
+    const times = { graceMs: 200, horizonStepMs: 50, promiseIntervalMs: 100, pingMs: 100 };
+    const cluster = new TestCluster({ nodes: 2, ...times });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    b.offsetMs = -5000;
+    cluster.put(a, "k", "v");
+    cluster.run(50);
+    expect(b.replicator.metrics.waitingEntries).to.equal(1);
+    b.offsetMs = 0; // its clock is right now, and what waits will wait for longer than it should
+    cluster.delete(b, "k");
+    const forgotten = (): boolean => cluster.nodes.every((n) => n.map.peek("k") === undefined);
+    expect(cluster.run(4000, forgotten)).to.equal(true);
+    expect(b.replicator.metrics.waitingEntries).to.equal(1);
+    cluster.run(6000);
+    expect(b.replicator.metrics.waitingEntries).to.equal(0);
+    expect(b.replicator.metrics.rumorsBelowHorizon).to.be.greaterThan(0);
+    for (const node of cluster.nodes)
+      expect(value(cluster, node, "k"), node.id).to.equal(undefined);
+  });
+
   it("leaves only after a full exchange with a ready member, and says when", () => {
     const cluster = new TestCluster({ nodes: 3, loss: 1 });
     const [a, b] = [cluster.node(0), cluster.node(1)];

@@ -91,6 +91,11 @@ export class ClusterLedger {
     this.#checkConverged(nodes);
     const [first] = nodes;
     if (first === undefined) return;
+    for (const { gossip, record } of nodes) {
+      const restamped = ({ event }: (typeof record.events)[number]): boolean =>
+        event.type === "restamped" && event.entries > 0;
+      if (record.events.some(restamped)) this.skewed(gossip.id);
+    }
     const aside = new Set(nodes.flatMap((node) => node.record.aside.map(textOf)));
     const keys = new Set(this.#acked.map(({ key }) => key));
     for (const key of keys) this.#checkKey(first, key, aside, now);
