@@ -64,6 +64,11 @@ export function isReachable(peer: Peer): boolean {
   return peer.state === "alive" || peer.state === "suspect";
 }
 
+/** The moment that a reader goes by: see `Replicator.readNow`. */
+export function readNow({ time, table }: Context, now: number): number | undefined {
+  return !time.confirmed && table.others().length > 0 ? undefined : time.corrected(now);
+}
+
 /** The moment by which values expire: see `Replicator.expiryNow`. */
 export function expiryNow({ time, table }: Context, now: number): number {
   // Until some other clock was heard: values that nobody else believes to have expired stay.

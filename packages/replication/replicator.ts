@@ -3,7 +3,7 @@ import { ALGORITHM, stampOf } from "@dnd/store";
 import type { Member, Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";
-import { expiryNow, isReachable, notify, promiseLimit } from "./_context.ts";
+import { expiryNow, isReachable, notify, promiseLimit, readNow } from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
 import { DifferenceDetector } from "./difference_detector.ts";
 import { ExchangeError } from "./exchange_error.ts";
@@ -459,6 +459,14 @@ export class Replicator {
    */
   expiryNow(now: number): number {
     return expiryNow(this.#context, now);
+  }
+
+  /**
+   * The moment by which a reader takes values for expired (rule 8): ours, or the median of the clocks if ours is
+   * off by more than the drift bound. `undefined` while there are others and none of their clocks was heard.
+   */
+  readNow(now: number): number | undefined {
+    return readNow(this.#context, now);
   }
 
   /** How far the median of the clocks is ahead of ours; for `BelievedClock`. */

@@ -52,6 +52,16 @@ describe("TrustedTime (rule 8)", () => {
     expect(time(600_000, 600_000).sober(1_000_000)).to.equal(1_000_000);
   });
 
+  it("is set right for readers by what most say, and left alone within the drift bound", () => {
+    expect(time(600_000, 600_000).corrected(1000)).to.equal(601_000);
+    expect(time(-600_000, -600_000).corrected(1_000_000)).to.equal(400_000);
+    expect(time(400, 400).corrected(1000)).to.equal(1000);
+    expect(time(600_000, 0).corrected(1000)).to.equal(1000);
+    // Of two the earlier one, on both.
+    expect(time(600_000).corrected(1000)).to.equal(1000);
+    expect(time(-600_000).corrected(1_000_000)).to.equal(400_000);
+  });
+
   it("takes half of the round trip for the age of an answer, and forgets who is gone", () => {
     const made = new TrustedTime({ maxDriftMs: 500 });
     made.observe("b", { wall: 1000, now: 1100, rttMs: 200 });

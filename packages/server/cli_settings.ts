@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
-import { parseHostPort } from "@dnd/gossip";
+import { peerFault } from "./check_peer.ts";
 import type { NodeSettings } from "./cli_option_rows.ts";
 import type { Environment } from "./cli_parse.ts";
 import { UsageError } from "./cli_usage_error.ts";
@@ -28,18 +28,9 @@ export function readSeeds(args: readonly string[], environment: Environment): re
 }
 
 function checkPeer(text: string, what: string): string {
-  // A name that starts with an underscore is a service: its records have the ports.
-  if (/^_[A-Za-z0-9._-]+$/.test(text)) return text;
-  try {
-    const { port } = parseHostPort(text);
-    if (port === 0) throw new RangeError("port 0 cannot be called");
-  } catch (error) {
-    throw new UsageError(
-      `Cannot use ${what} ${JSON.stringify(text)}: write host:port, for IPv6 [::1]:5000` +
-        (error instanceof RangeError ? ` (${error.message})` : ""),
-    );
-  }
-  return text;
+  const fault = peerFault(text);
+  if (fault === undefined) return text;
+  throw new UsageError(`Cannot use ${what} ${JSON.stringify(text)}: ${fault}`);
 }
 
 /** The files that SIGHUP reads again. */

@@ -128,6 +128,21 @@ describe("processes with a clock that is an hour ahead (rule 8)", function () {
         const readiness = (await (await get(c, "/health/ready")).json()) as Readiness;
         return (readiness.reasons ?? []).join();
       };
+      // Rules 8 and 12: no answer that the value is not there, from the first one on.
+      const answers = new Set<number>();
+      await until(
+        "it holds the value, and reads it by the others' clocks",
+        async () => {
+          const told = await status(c, "half-an-hour");
+          answers.add(told);
+          return told === 200;
+        },
+        patienceMs,
+      );
+      assert.deepEqual(
+        [...answers].filter((told) => told !== 503),
+        [200],
+      );
       await until("it says so", async () => (await reasons()).includes("ahead"), patienceMs);
       await until(
         "the others know",

@@ -1,5 +1,5 @@
 import { DndError, versionToEtag } from "@dnd/client";
-import type { Entry } from "@dnd/store";
+import { liveEntry } from "./live_entry.ts";
 import { invalidArgument, notReady } from "./node_error.ts";
 import type { NodeCore } from "./node_core.ts";
 
@@ -42,8 +42,11 @@ export function checkConditions(node: NodeCore, key: string, conditions: Conditi
   if (ifMatch === undefined && ifNoneMatch === undefined) return;
   const wanted = ifMatch === undefined ? undefined : parseEtags(ifMatch, "If-Match");
   const refused = ifNoneMatch === undefined ? undefined : parseEtags(ifNoneMatch, "If-None-Match");
-  if (!node.ready) throw notReady("check the condition", "not-applied");
-  const entry: Entry | undefined = node.map.get(key, { now: node.now() });
+  if (!node.ready) {
+    const reasons = node.readiness().reasons ?? [];
+    throw notReady("check the condition", { outcome: "not-applied", reasons });
+  }
+  const entry = liveEntry(node, key, "check the condition", "not-applied");
   const etag = entry === undefined ? undefined : versionToEtag(entry.version);
   const holds = etag === undefined ? "the node holds no such key" : `the node holds ${etag}`;
   if (wanted !== undefined && (etag === undefined || (wanted !== "*" && !wanted.includes(etag)))) {

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Entry } from "@dnd/store";
+import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
-import { invalidArgument, notReady, toNodeError } from "./node_error.ts";
+import { invalidArgument, toNodeError } from "./node_error.ts";
 
 /** Keys that are deleted between two turns of the event loop. */
 const sliceKeys = 500;
@@ -18,22 +19,23 @@ export async function deletePrefix(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<number> {
   if (prefix === "") throw invalidArgument("Cannot delete by prefix: the prefix is empty");
-  if (!node.ready) throw notReady("list the keys to delete", "not-applied");
+  const what = "list the keys to delete";
+  listNow(node, what, "not-applied");
   let deleted = 0;
   let after: string | undefined;
   try {
     for (;;) {
       options.signal?.throwIfAborted();
       node.checkOpen();
-      const now = node.now();
       const held = node.map.entries({
         prefix,
         limit: sliceKeys,
-        now,
+        now: listNow(node, what),
         ...(after === undefined ? {} : { after }),
       });
       const last = held.at(-1);
       if (last === undefined) return deleted;
+      const now = node.now();
       const tombstones: Entry[] = held.map((entry) => node.map.delete(entry.key, { now }));
       await node.written(tombstones);
       deleted += tombstones.length;

@@ -15,7 +15,7 @@ export function beginDelete(
   try {
     checkConditions(node, key, options);
     const now = node.now();
-    const existed = node.map.has(key, { now });
+    const existed = node.map.has(key, { now: node.readNow() ?? now });
     const entry = node.map.delete(key, { now });
     return { entry, needed, event: eventId(node), existed };
   } catch (error) {

@@ -7,7 +7,7 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /** Longest duration that is taken: a hundred years. */
-const maxDurationMs = 100 * 365 * 86_400_000;
+export const maxDurationMs = 100 * 365 * 86_400_000;
 
 /** How {@link parseDuration} reads. */
 export interface DurationOptions {

@@ -1,8 +1,8 @@
 import { versionToEtag } from "@dnd/client";
 import type { Entry } from "@dnd/store";
 import { base64, decode, timeText, unknownType } from "./entry_text.ts";
+import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
-import { notReady } from "./node_error.ts";
 
 /** Entries that are read in one go. */
 const pageEntries = 100;
@@ -27,7 +27,7 @@ export function exportLine(entry: Entry): string {
  * @throws {DndError} `not-ready`, before the first chunk
  */
 export function exportEntries(node: NodeCore, prefix: string): Iterable<string> {
-  if (!node.ready) throw notReady("export");
+  listNow(node, "export");
   return chunks(node, prefix);
 }
 
@@ -39,7 +39,7 @@ function* chunks(node: NodeCore, prefix: string): Generator<string, void, void> 
       ...place,
       prefix,
       limit: pageEntries,
-      now: node.now(),
+      now: node.readNow() ?? node.now(),
     });
     const last = page.at(-1);
     if (last === undefined) return;

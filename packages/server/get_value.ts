@@ -1,6 +1,7 @@
 import type { Entry } from "@dnd/store";
+import { liveEntry } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
-import { notReady, toNodeError } from "./node_error.ts";
+import { toNodeError } from "./node_error.ts";
 
 /**
  * The live entry of a key.
@@ -10,12 +11,9 @@ import { notReady, toNodeError } from "./node_error.ts";
  *   false "absent"
  */
 export function getValue(node: NodeCore, key: string): Entry | undefined {
-  let entry: Entry | undefined;
   try {
-    entry = node.map.get(key, { now: node.now() });
+    return liveEntry(node, key, "tell whether the key exists");
   } catch (error) {
     throw toNodeError(error);
   }
-  if (entry === undefined && !node.ready) throw notReady(`tell whether the key exists`);
-  return entry;
 }

@@ -1,7 +1,8 @@
 import type { Entry } from "@dnd/store";
 import { behindPrefix } from "./key_order.ts";
+import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
-import { invalidArgument, notReady, toNodeError } from "./node_error.ts";
+import { invalidArgument, toNodeError } from "./node_error.ts";
 
 /** Most items and prefixes of one page. */
 export const maxListLimit = 1000;
@@ -60,7 +61,7 @@ export function listKeys(node: NodeCore, options: ListKeysOptions): KeyPage {
   }
   if (delimiter === "") throw invalidArgument("Cannot list: the delimiter is empty");
   let place: Place | undefined = options.cursor === undefined ? {} : readCursor(options.cursor);
-  if (!node.ready) throw notReady("list keys");
+  const now = listNow(node, "list keys");
   const event = node.feed.idOf(node.map.counter);
   const entries: Entry[] = [];
   const prefixes: string[] = [];
@@ -71,7 +72,7 @@ export function listKeys(node: NodeCore, options: ListKeysOptions): KeyPage {
       if (room === 0) break;
       // With values, small steps: a step is read before its size is known.
       const step = options.values === true ? Math.min(room, 16) : room;
-      const found: Entry[] = node.map.entries({ ...place, prefix, limit: step, now: node.now() });
+      const found: Entry[] = node.map.entries({ ...place, prefix, limit: step, now });
       const reached: Place | undefined =
         found.length < step ? undefined : { after: found.at(-1)?.key ?? "" };
       let jump: Place | undefined;
@@ -94,8 +95,7 @@ export function listKeys(node: NodeCore, options: ListKeysOptions): KeyPage {
       if (options.values === true && valueBytes >= pageValueBytes) break;
     }
     const more =
-      place !== undefined &&
-      node.map.entries({ ...place, prefix, limit: 1, now: node.now() }).length > 0;
+      place !== undefined && node.map.entries({ ...place, prefix, limit: 1, now }).length > 0;
     return {
       entries,
       prefixes,

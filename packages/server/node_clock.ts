@@ -37,7 +37,10 @@ export class NodeClock {
     this.#believed = new BelievedClock({ maxDriftMs: options.maxDriftMs });
   }
 
-  /** From now on this says how far the median of the members' clocks is ahead of {@link now}. */
+  /**
+   * From now on this says how far the median of the members' clocks is ahead of {@link now}: undefined if there is
+   * nobody else, infinity if there is and none of their clocks was heard.
+   */
   follow(median: () => number | undefined): void {
     this.#median = median;
   }

@@ -65,6 +65,17 @@ describe("NodeClock (rule 8)", () => {
     assert.deepEqual(state.steps, []);
   });
 
+  it("believes no step while there are others and none of their clocks was heard", () => {
+    const { state, clock } = rig();
+    const start = clock.now();
+    state.median = Infinity;
+    state.wall += hourMs;
+    assert.equal(clock.now(), start);
+    state.median = hourMs;
+    assert.equal(clock.now(), state.wall);
+    assert.deepEqual(state.steps, [hourMs]);
+  });
+
   it("gives whole numbers", () => {
     const { state, clock } = rig();
     state.median = 0;

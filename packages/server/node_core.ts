@@ -45,6 +45,11 @@ export interface NodeCore {
   readonly maxValueBytes: number;
   /** Milliseconds since 1970. */
   now(): number;
+  /**
+   * The moment by which values have expired: that of {@link now}, unless the others' clocks say that it is wrong
+   * (rule 8). Undefined while there are others and none of their clocks was heard.
+   */
+  readNow(): number | undefined;
   /** Whether the node is ready (rule 12). */
   readonly ready: boolean;
   /** The same with the reasons. */

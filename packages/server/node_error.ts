@@ -50,9 +50,16 @@ export function invalidArgument(message: string): DndError {
   return new DndError("invalid-argument", message, { status: 400, outcome: "not-applied" });
 }
 
-/** The node cannot know yet (rule 12). */
-export function notReady(what: string, outcome?: Outcome): DndError {
-  return new DndError("not-ready", `Cannot ${what}: the node's first copy is not complete`, {
+/** The node cannot know yet (rule 12). @param reasons what the node says of it, if it says anything */
+export function notReady(
+  what: string,
+  {
+    outcome,
+    reasons = [],
+  }: { readonly outcome?: Outcome; readonly reasons?: readonly string[] } = {},
+): DndError {
+  const why = reasons.length > 0 ? reasons.join("; ") : "the node's first copy is not complete";
+  return new DndError("not-ready", `Cannot ${what}: ${why}`, {
     status: 503,
     retryAfterMs: 1000,
     ...(outcome === undefined ? {} : { outcome }),

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { isIP } from "node:net";
+import { peerFault } from "./check_peer.ts";
 import type { NodeLogger } from "./node_logger.ts";
 import type { Tokens } from "./token_file.ts";
 
@@ -105,6 +106,12 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
   };
   checkPort("port", resolved.port);
   checkAddress("address", resolved.address);
+  for (const seed of resolved.seeds) {
+    const fault = peerFault(seed);
+    if (fault !== undefined) {
+      throw new TypeError(`Cannot make a node: seeds has ${JSON.stringify(seed)}, ${fault}`);
+    }
+  }
   checkLabel("cluster", resolved.cluster);
   if (resolved.name !== undefined) checkLabel("name", resolved.name);
   if (!["sync", "async"].includes(resolved.durability)) {

@@ -1,5 +1,6 @@
 import { DndError, type Receipt } from "@dnd/client";
 import { checkConditions } from "./conditions.ts";
+import { ttlFrom } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
 import {
@@ -66,10 +67,11 @@ export function beginPut(
   const needed = neededBy(node, options.w);
   try {
     checkConditions(node, key, options);
+    const { ttlMs, now } = options;
     const entry = node.map.put(key, bytes, {
-      now: options.now ?? node.now(),
+      now: now ?? node.now(),
       contentType: options.contentType,
-      ...(options.ttlMs === undefined ? {} : { ttlMs: options.ttlMs }),
+      ...(ttlMs === undefined ? {} : { ttlMs: now === undefined ? ttlFrom(node, ttlMs) : ttlMs }),
     });
     return { entry, needed, event: eventId(node) };
   } catch (error) {

@@ -8,8 +8,9 @@ import {
 } from "@dnd/client";
 import { StorageError, type Entry, type VersionedMap } from "@dnd/store";
 import { ChangeFeed } from "./change_feed.ts";
+import { peerFault } from "./check_peer.ts";
 import type { Followed, FollowOptions, NodeCore } from "./node_core.ts";
-import { toNodeError } from "./node_error.ts";
+import { invalidArgument, toNodeError } from "./node_error.ts";
 import type { NodeLogger } from "./node_logger.ts";
 import type { ClusterLink } from "./peer/cluster_link.ts";
 import { programVersion } from "./program_version.ts";
@@ -92,6 +93,10 @@ export class RunningNode implements NodeCore {
     return this.#parts.now();
   }
 
+  readNow(): number | undefined {
+    return this.#parts.link.readNow(this.now());
+  }
+
   readiness(): Readiness {
     const { link } = this.#parts;
     const reasons = [...link.reasons()];
@@ -170,8 +175,14 @@ export class RunningNode implements NodeCore {
     return this.#parts.link.explain(key, options);
   }
 
-  join(peers: readonly string[]): Promise<void> {
-    return this.#parts.link.join(peers);
+  async join(peers: readonly string[]): Promise<void> {
+    for (const peer of peers) {
+      const fault = peerFault(peer);
+      if (fault !== undefined) {
+        throw invalidArgument(`Cannot join ${JSON.stringify(peer)}: ${fault}`);
+      }
+    }
+    await this.#parts.link.join(peers);
   }
 
   async leave(options: CallOptions): Promise<void> {

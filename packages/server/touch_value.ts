@@ -1,5 +1,6 @@
+import { liveEntry, ttlFrom } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
-import { notReady, toNodeError } from "./node_error.ts";
+import { toNodeError } from "./node_error.ts";
 import { checkTtl, eventId, type Written } from "./write.ts";
 
 /**
@@ -16,15 +17,12 @@ export function beginTouch(
   checkTtl(ttlMs);
   try {
     const now = node.now();
-    const held = node.map.get(key, { now });
-    if (held === undefined) {
-      if (!node.ready) throw notReady("tell whether the key exists", "not-applied");
-      return undefined;
-    }
+    const held = liveEntry(node, key, "tell whether the key exists", "not-applied");
+    if (held === undefined) return undefined;
     const entry = node.map.put(key, held.value, {
       now,
       ...(held.contentType === undefined ? {} : { contentType: held.contentType }),
-      ...(ttlMs === undefined ? {} : { ttlMs }),
+      ...(ttlMs === undefined ? {} : { ttlMs: ttlFrom(node, ttlMs) }),
     });
     return { entry, needed: 1, event: eventId(node) };
   } catch (error) {

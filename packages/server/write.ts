@@ -7,14 +7,12 @@ import {
 } from "@dnd/client";
 import type { Entry } from "@dnd/store";
 import type { Conditions } from "./conditions.ts";
+import { maxDurationMs } from "./duration.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
 
 /** How long a write that waits for other members waits, unless told. */
 export const defaultFollowMs = 10_000;
-
-/** Longest time to live: a hundred years. */
-const maxTtlMs = 100 * 365 * 86_400_000;
 
 /** What every write takes. */
 export interface WriteOptions extends Conditions {
@@ -49,7 +47,7 @@ export function neededBy(node: NodeCore, w: WriteConcern | undefined): number {
 /** Checks a time to live in milliseconds. */
 export function checkTtl(ttlMs: number | undefined): void {
   if (ttlMs === undefined) return;
-  if (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > maxTtlMs) {
+  if (!Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > maxDurationMs) {
     throw invalidArgument(
       `Cannot use the time to live ${ttlMs} ms: it must be a whole number from 1 to 100 years`,
     );

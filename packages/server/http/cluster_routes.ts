@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { peerFault } from "../check_peer.ts";
 import { jsonAnswer, type Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseKeyPath } from "./key_path.ts";
@@ -63,7 +64,13 @@ const explanationSchema = z.strictObject({
   ),
 });
 
-const joinBody = z.strictObject({ peers: z.array(z.string()).min(1).max(100) });
+const peer = z.string().superRefine((text, context) => {
+  const fault = peerFault(text);
+  if (fault === undefined) return;
+  context.addIssue({ code: "custom", message: `${JSON.stringify(text)} is no peer: ${fault}` });
+});
+
+const joinBody = z.strictObject({ peers: z.array(peer).min(1).max(100) });
 const forgetBody = z.strictObject({ node: z.string().regex(/^[a-z0-9]{1,32}$/, "not a node id") });
 const backupBody = z.strictObject({ folder: z.string().min(1).max(4096) });
 

@@ -490,6 +490,27 @@ describe("the HTTP interface", () => {
     assert.equal(codeOf(backup), "conflict");
   });
 
+  it("joins nothing that is no peer, and says which", async () => {
+    const join = (peers: unknown): Promise<RawAnswer> =>
+      call({ method: "POST", path: "/cluster/join", body: JSON.stringify({ peers }) });
+    for (const peers of [["127.0.0.1:5000"], ["[::1]:5000", "db-1.internal:1"], ["_dnd._udp.a"]]) {
+      assert.equal((await join(peers)).status, 200, peers.join());
+    }
+    for (const peer of ["nonsense", "a:0", "a:65536", "http://a:1", "::1:5000", "", "a:5000/x"]) {
+      const refused = await join(["127.0.0.1:5000", peer]);
+      assert.equal(codeOf(refused), "invalid-argument", peer);
+      assert.ok(
+        String((JSON.parse(refused.body) as { detail: unknown }).detail).includes(
+          JSON.stringify(peer),
+        ),
+        refused.body,
+      );
+    }
+    for (const peers of [[], [1], "127.0.0.1:5000", undefined]) {
+      assert.equal(codeOf(await join(peers)), "invalid-argument");
+    }
+  });
+
   it("keeps a connection open, and answers pipelined requests in order", async () => {
     const one = "GET /kv/none HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const two = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

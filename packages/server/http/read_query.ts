@@ -43,9 +43,11 @@ export function check<T extends z.ZodType>(schema: T, value: unknown, what: stri
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = issue?.path.join(".") ?? "";
+  const message = issue?.message ?? "not valid";
+  const why = message.endsWith("received undefined") ? "it is missing" : message;
   throw problemError(
     "invalid-argument",
-    `Cannot use the ${what}: ${path === "" ? "" : `${path}: `}${issue?.message ?? "not valid"}`,
+    `Cannot use the ${what}: ${path === "" ? "" : `${path}: `}${why}`,
   );
 }
 

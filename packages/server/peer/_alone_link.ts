@@ -12,6 +12,8 @@ export class AloneLink implements ClusterLink {
   alone = true;
   /** Members besides this one that count for `w` and never confirm. */
   absent = 0;
+  /** How far the clocks of the others are ahead of this node's; undefined: none was heard yet. */
+  offsetMs: number | undefined = 0;
   readonly #map: VersionedMap;
 
   /** @param map the entries of the node */
@@ -29,6 +31,10 @@ export class AloneLink implements ClusterLink {
 
   expiryNow(now: number): number {
     return now;
+  }
+
+  readNow(now: number): number | undefined {
+    return this.offsetMs === undefined ? undefined : now + this.offsetMs;
   }
 
   writeTargets(): number {

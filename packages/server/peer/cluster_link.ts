@@ -40,6 +40,11 @@ export interface ClusterLink {
    * (rule 8). 0 until some other member's clock was heard.
    */
   expiryNow(now: number): number;
+  /**
+   * The moment by which a reader takes values for expired, ms since 1970: not that of a clock which most others
+   * contradict (rule 8). Undefined while none of theirs was heard, for at most 10 s from the start.
+   */
+  readNow(now: number): number | undefined;
   liveTargets(): number;
   follow(entry: Entry, needed: number, options: FollowOptions): Promise<Followed>;
   members(): readonly ClusterMember[];

@@ -36,6 +36,8 @@ const rememberMs = 200;
 const summaryMs = 250;
 /** How long after a change at the latest; a thousand changes in this time are one. */
 const summaryDelayMs = 20;
+/** So long after the start some other clock is waited for before values are taken for expired by ours. */
+const silentMs = 10_000;
 /** How often the lateness of the event loop is measured. */
 const delayMs = 100;
 
@@ -87,6 +89,7 @@ export class PeerLink implements ClusterLink {
   #toldReady: boolean | undefined;
   #toldSkewed: boolean | undefined;
   #counter = 0;
+  readonly #silentUntil: number = performance.now() + silentMs;
   #httpAddress: string | null = null;
   #stopped: Promise<void> | undefined;
 
@@ -107,7 +110,7 @@ export class PeerLink implements ClusterLink {
       },
       { maxUpdateBytes: gossip.maxUpdateBytes, maxDriftMs: options.maxDriftMs },
     );
-    parts.clock.follow(() => this.#replicator.medianMs);
+    parts.clock.follow(() => this.#medianMs());
     this.#driver = new ReplicationDriver({
       replicator: this.#replicator,
       gossip,
@@ -165,6 +168,13 @@ export class PeerLink implements ClusterLink {
 
   expiryNow(now: number): number {
     return this.#replicator.expiryNow(now);
+  }
+
+  readNow(now: number): number | undefined {
+    const readNow = this.#replicator.readNow(now);
+    if (readNow !== undefined || performance.now() < this.#silentUntil) return readNow;
+    // Nobody is there to contradict (the same bound as of rule 12).
+    return now;
   }
 
   writeTargets(): number {
@@ -311,6 +321,11 @@ export class PeerLink implements ClusterLink {
     this.#driver.close();
     for (const resolve of this.#readyWaiters.splice(0)) resolve();
     await this.#gossip.stop();
+  }
+
+  /** Who has others, but has heard no clock of theirs yet, believes no step of its own: nothing agrees with it. */
+  #medianMs(): number | undefined {
+    return this.#replicator.medianMs ?? (this.readNow(0) === undefined ? Infinity : undefined);
   }
 
   #begin(): void {
