@@ -2,6 +2,7 @@ import type { Entry } from "@dnd/store";
 import { msOf, stampOf } from "@dnd/store";
 import type { Member } from "@dnd/protocol";
 import { MEMBER_READY } from "@dnd/protocol";
+import type { Backpressure } from "./_backpressure.ts";
 import type { Context } from "./_context.ts";
 import { notify, promiseLimit } from "./_context.ts";
 import type {
@@ -22,9 +23,6 @@ import type { ResolvedReplicationOptions } from "./replication_options.ts";
 import type { Rumors } from "./_rumors.ts";
 import type { OutgoingMember, ReplicationFrame } from "./wire.ts";
 
-/** Bytes taken from peers that wait for their commit, before reading from them pauses. */
-const MAX_UNCOMMITTED = 8 * 1024 * 1024;
-
 /** What new entries of an exchange are passed on as rumors: a copy must not flood the cluster. */
 const PASS_ON_REASONS = new Set(["difference", "dropped", "periodic"]);
 const PASS_ON_ENTRIES = 16;
@@ -34,6 +32,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 /** The parts that an exchange touches. */
 export interface ExchangeWiringParts {
   readonly rumors: Rumors;
+  readonly backpressure: Backpressure;
   readonly promises: Promises;
   readonly readiness: Readiness;
   /** The member table of the membership layer, as it goes out. */
@@ -50,10 +49,7 @@ export class ExchangeWiring implements ExchangeHost {
   readonly #parts: ExchangeWiringParts;
   readonly #seenFor = new Map<string, number>();
   readonly #progress = new Map<number, { bytes: number; percent: number }>();
-  readonly #paused = new Set<number>();
   readonly #cursor: CopyCursor;
-  #uncommitted = 0;
-  #unmarked = 0;
   exchanges: Exchanges | undefined;
 
   constructor(context: Context, parts: ExchangeWiringParts) {
@@ -230,7 +226,7 @@ export class ExchangeWiring implements ExchangeHost {
     const summary = this.#parts.rumors.merge(session.peer, entries, { now, passOn, late });
     let bytes = 0;
     for (const entry of entries) bytes += entry.key.length + entry.value.length + 64;
-    this.#throttleReading(session.stream, bytes);
+    this.#parts.backpressure.took(session.stream, bytes);
     if (session.reason === "join" && session.role === "opener") this.#report(session, bytes);
     return summary;
   }
@@ -261,7 +257,7 @@ export class ExchangeWiring implements ExchangeHost {
 
   finished(session: SessionView, result: ExchangeResult, now: number): void {
     this.#progress.delete(session.stream);
-    this.#paused.delete(session.stream);
+    this.#parts.backpressure.forget(session.stream);
     const { table } = this.#context;
     const { promises, readiness } = this.#parts;
     if (result.complete && result.promise !== undefined && table.isIn(session.peer)) {
@@ -288,26 +284,6 @@ export class ExchangeWiring implements ExchangeHost {
   #saysReady(id: string): boolean {
     if (id === this.map.node) return this.ready;
     return this.#context.table.records.get(id)?.ready === true;
-  }
-
-  /** Reading pauses while much waits for its commit: the stream's own backpressure does the rest. */
-  #throttleReading(stream: number, bytes: number): void {
-    this.#uncommitted += bytes;
-    this.#unmarked += bytes;
-    if (this.#unmarked > MAX_UNCOMMITTED / 8) {
-      const marked = this.#unmarked;
-      this.#unmarked = 0;
-      this.#context.onCommitted(() => {
-        this.#uncommitted -= marked;
-        if (this.#uncommitted > MAX_UNCOMMITTED / 2) return;
-        for (const paused of this.#paused) this.#context.emit({ type: "resume", stream: paused });
-        this.#paused.clear();
-      });
-    }
-    if (this.#uncommitted > MAX_UNCOMMITTED && !this.#paused.has(stream)) {
-      this.#paused.add(stream);
-      this.#context.emit({ type: "pause", stream });
-    }
   }
 
   #report(session: SessionView, bytes: number): void {

@@ -9,6 +9,8 @@ interface Want {
 }
 
 interface Pace {
+  /** When the last one ended. */
+  endedAt: number;
   nextAt: number;
   backoffMs: number;
 }
@@ -180,7 +182,7 @@ export class Exchanges {
     const backoffMs =
       moved || pace === undefined ? FIRST_BACKOFF_MS : Math.min(MAX_BACKOFF_MS, pace.backoffMs * 2);
     if (result.code === "busy") return;
-    this.#paces.set(session.peer, { nextAt: now + backoffMs, backoffMs });
+    this.#paces.set(session.peer, { endedAt: now, nextAt: now + backoffMs, backoffMs });
   }
 
   #again(session: SessionView, result: ExchangeResult, now: number): void {
@@ -204,7 +206,10 @@ export class Exchanges {
     const pace = this.#paces.get(peer);
     const at = want?.at ?? Infinity;
     if (want !== undefined && UNPACED.has(want.reason)) return at;
-    return Math.max(at, pace?.nextAt ?? 0);
+    if (pace === undefined) return at;
+    // At once (rule 11), however quiet the pair was before.
+    if (want?.reason === "dropped") return Math.max(at, pace.endedAt + FIRST_BACKOFF_MS);
+    return Math.max(at, pace.nextAt);
   }
 
   /** A clock that was set back (rule 8) takes along what is due: it would be an hour off otherwise. */
@@ -213,7 +218,10 @@ export class Exchanges {
     this.#latest = now;
     if (!(backMs > 0) || backMs === Infinity) return;
     for (const want of this.#wants.values()) want.at -= backMs;
-    for (const pace of this.#paces.values()) pace.nextAt -= backMs;
+    for (const pace of this.#paces.values()) {
+      pace.endedAt -= backMs;
+      pace.nextAt -= backMs;
+    }
     this.#nextTickAt -= backMs;
   }
 

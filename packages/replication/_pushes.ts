@@ -1,11 +1,13 @@
 import type { Entry } from "@dnd/store";
 import { compareVersions, StorageError } from "@dnd/store";
+import type { Backpressure } from "./_backpressure.ts";
 import type { Context } from "./_context.ts";
 import { isReachable, notify } from "./_context.ts";
 import { entryBytes } from "./entry_bytes.ts";
 import type { SizedFrame } from "./entry_frames.ts";
 import { entryFrames, withoutValue } from "./entry_frames.ts";
 import { ExchangeError, expectPeer } from "./exchange_error.ts";
+import type { OutboxBulk } from "./outbox.ts";
 import { PartAssembler } from "./part_assembler.ts";
 import { peekSafely } from "./replica_map.ts";
 import type { Rumors } from "./_rumors.ts";
@@ -32,11 +34,20 @@ type Answer =
       readonly done: (reply: ExplainReply | undefined, now: number) => void;
     };
 
+/** A stream that ends so soon after a burst may not have brought all of it. */
+const UNSURE_MS = 10_000;
+
+/** Entries of one push that are passed on at most: a burst went to everybody. */
+const PASS_ON_ENTRIES = 16;
+
 interface Outgoing {
   readonly stream: number;
   readonly peer: string;
   open: boolean;
   queue: SizedFrame[];
+  /** What waits behind everything else: nobody waits for a confirmation of it. */
+  bulk: SizedFrame[];
+  bulkAt: number;
   queuedBytes: number;
   readonly unsent: number[];
   unsentBytes: number;
@@ -59,6 +70,7 @@ interface Incoming {
 export class Pushes {
   readonly #context: Context;
   readonly #rumors: Rumors;
+  readonly #backpressure: Backpressure;
   readonly #isReady: () => boolean;
   readonly #nextStream: () => number;
   readonly #outgoing = new Map<number, Outgoing>();
@@ -68,8 +80,13 @@ export class Pushes {
   constructor(
     context: Context,
     rumors: Rumors,
-    ways: { readonly isReady: () => boolean; readonly nextStream: () => number },
+    ways: {
+      readonly backpressure: Backpressure;
+      readonly isReady: () => boolean;
+      readonly nextStream: () => number;
+    },
   ) {
+    this.#backpressure = ways.backpressure;
     this.#context = context;
     this.#rumors = rumors;
     this.#isReady = ways.isReady;
@@ -102,7 +119,7 @@ export class Pushes {
       out.pending.size >= MAX_PENDING
     ) {
       this.#context.metrics.pushesDropped += 1;
-      this.#rumors.noteDropped(now);
+      this.#rumors.noteDropped(now, peer);
       done?.({ code: "dropped", superseded: false }, now);
       return;
     }
@@ -122,6 +139,26 @@ export class Pushes {
       this.#queue(out, { frame, bytes: 16, entries: 0 });
     }
     this.#pump(out);
+  }
+
+  /** Sends many entries to each of these peers; nothing is confirmed. */
+  pushBulk({ to, entries, bytes }: OutboxBulk, now: number): void {
+    const { metrics } = this.#context;
+    for (const peer of to) {
+      const out = this.#to(peer);
+      if (out === undefined || out.queuedBytes + bytes > MAX_QUEUED_BYTES) {
+        metrics.pushesDropped += 1;
+        this.#rumors.noteDropped(now, peer);
+        continue;
+      }
+      metrics.bulkPushes += 1;
+      metrics.bulkEntries += entries.length;
+      const frame = { type: "push", sequence: (out.sequence += 1), entries } as const;
+      out.bulk.push({ frame, bytes: bytes + 16, entries: entries.length });
+      out.bulkAt = now;
+      out.queuedBytes += bytes + 16;
+      this.#pump(out);
+    }
   }
 
   /** Asks a peer for what it holds of a key; `undefined`: no answer. */
@@ -167,12 +204,15 @@ export class Pushes {
   }
 
   handleClosed(stream: number, now: number): void {
-    this.#incoming.delete(stream);
+    if (this.#incoming.delete(stream)) this.#backpressure.forget(stream);
     const out = this.#outgoing.get(stream);
     if (out === undefined) return;
     this.#outgoing.delete(stream);
     if (this.#byPeer.get(out.peer) === out) this.#byPeer.delete(out.peer);
-    if (out.queue.some((item) => item.entries > 0)) this.#rumors.noteDropped(now);
+    const isUnsure = Math.abs(now - out.bulkAt) < UNSURE_MS; // what was sent may not have arrived
+    if (isUnsure || [...out.queue, ...out.bulk].some((item) => item.entries > 0)) {
+      this.#rumors.noteDropped(now, out.peer);
+    }
     for (const answer of out.pending.values()) {
       if (answer.type === "push") answer.done({ code: "closed", superseded: false }, now);
       else answer.done(undefined, now);
@@ -229,6 +269,7 @@ export class Pushes {
         const entry = incoming.parts.add(frame);
         if (entry === undefined) return;
         this.#rumors.merge(peer, [entry], { now, passOn: true, late: true });
+        this.#took(stream, [entry]);
         expectPeer(incoming.entries.length < 64, "large entries without a push");
         incoming.entries.push(withoutValue(entry));
         return;
@@ -239,7 +280,9 @@ export class Pushes {
         incoming.entries = [];
         let code = "";
         try {
-          this.#rumors.merge(peer, frame.entries, { now, passOn: true, late: true });
+          const passOn = frame.entries.length <= PASS_ON_ENTRIES;
+          this.#rumors.merge(peer, frame.entries, { now, passOn, late: true });
+          this.#took(stream, frame.entries);
         } catch (error) {
           if (!(error instanceof ExchangeError) || !(error.cause instanceof StorageError))
             throw error;
@@ -265,6 +308,12 @@ export class Pushes {
       default:
         expectPeer(false, `a ${frame.type} on a push stream`);
     }
+  }
+
+  #took(stream: number, entries: readonly Entry[]): void {
+    let bytes = 0;
+    for (const { key, value } of entries) bytes += key.length + value.length + 64;
+    this.#backpressure.took(stream, bytes);
   }
 
   /** Rules 9 and 18: this version or a newer one, committed here. */
@@ -311,6 +360,8 @@ export class Pushes {
       peer,
       open: false,
       queue: [],
+      bulk: [],
+      bulkAt: -Infinity,
       queuedBytes: 0,
       unsent: [],
       unsentBytes: 0,
@@ -330,8 +381,14 @@ export class Pushes {
 
   #pump(out: Outgoing): void {
     if (!out.open) return;
+    out.queue = this.#take(out, out.queue);
+    if (out.queue.length === 0) out.bulk = this.#take(out, out.bulk);
+  }
+
+  /** Sends what the window takes; returns the rest. */
+  #take(out: Outgoing, queue: SizedFrame[]): SizedFrame[] {
     let taken = 0;
-    for (const item of out.queue) {
+    for (const item of queue) {
       if (out.unsentBytes >= this.#context.options.windowBytes) break;
       taken += 1;
       out.queuedBytes -= item.bytes;
@@ -339,6 +396,6 @@ export class Pushes {
       out.unsentBytes += item.bytes;
       this.#context.emit({ type: "frame", stream: out.stream, frame: item.frame });
     }
-    if (taken > 0) out.queue = out.queue.slice(taken);
+    return taken > 0 ? queue.slice(taken) : queue;
   }
 }

@@ -4,15 +4,24 @@ import type { Context } from "./_context.ts";
 import { expiryNow, reachable } from "./_context.ts";
 import { ExchangeError } from "./exchange_error.ts";
 import type { MergeSummary } from "./_exchange_host.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox, type OutboxBulk } from "./outbox.ts";
 import { WaitingBuffer } from "./waiting_buffer.ts";
 import type { IncomingUpdate, OutgoingUpdate } from "./wire.ts";
 
 /** Names of nodes that refused stamps are counted under; the rest is counted under `*`. */
 const MAX_NAMES = 64;
 
-/** An update of one turn carries a first copy of an entry at most to so many members at once. */
-export type PushLarge = (entry: Entry, to: readonly string[], now: number) => void;
+/** What goes over the peer streams. */
+export interface RumorStreams {
+  /** Sends an entry that is too large for a packet. */
+  readonly pushLarge: (entry: Entry, to: readonly string[], now: number) => void;
+
+  /** Sends many entries in one piece. */
+  readonly pushBulk: (bulk: OutboxBulk, now: number) => void;
+
+  /** Something was not told to a member, or to nobody knows whom. */
+  readonly onDropped: (now: number, peer?: string) => void;
+}
 
 /**
  * The way of an entry into this replica and out of it: merging with trusted time, the buffer of early
@@ -22,7 +31,7 @@ export class Rumors {
   readonly #context: Context;
   readonly #outbox: Outbox;
   readonly #waiting: WaitingBuffer;
-  readonly #pushLarge: PushLarge;
+  readonly #streams: RumorStreams;
   readonly #skewedNodes = new Map<string, number>();
   #flushAt = Infinity;
   #passOnTokens: number;
@@ -30,11 +39,11 @@ export class Rumors {
   #wakeAt = Infinity;
   #droppedAt = 0;
 
-  constructor(context: Context, pushLarge: PushLarge) {
+  constructor(context: Context, streams: RumorStreams) {
     this.#context = context;
     this.#outbox = new Outbox({ ...context.options, prng: context.prng });
     this.#waiting = new WaitingBuffer(context.options);
-    this.#pushLarge = pushLarge;
+    this.#streams = streams;
     this.#passOnTokens = context.options.passOnEntries;
   }
 
@@ -51,8 +60,10 @@ export class Rumors {
   /** Entries on their way out. */
   tell(entries: readonly Entry[], now: number, from?: string): void {
     for (const entry of entries) {
-      const added = this.#outbox.add(entry, { now, ...(from === undefined ? {} : { from }) });
-      if (!added) {
+      const options = { now, ...(from === undefined ? {} : { from }) };
+      if (this.#outbox.add(entry, options)) continue;
+      this.flush(now); // more than it holds in one turn
+      if (!this.#outbox.add(entry, options)) {
         this.#context.metrics.outboxDropped += 1;
         this.noteDropped(now);
       }
@@ -61,8 +72,9 @@ export class Rumors {
   }
 
   /** Something was not told: the digest will show it, and we say so at once. */
-  noteDropped(now: number): void {
+  noteDropped(now: number, peer?: string): void {
     this.#droppedAt = now;
+    this.#streams.onDropped(now, peer);
   }
 
   /** Sends what is due, each packet filled up. */
@@ -70,7 +82,8 @@ export class Rumors {
     if (this.#outbox.size === 0) return;
     const { metrics } = this.#context;
     const to = reachable(this.#context);
-    const { packets, pushes, nextInMs } = this.#outbox.flush(to, { now });
+    const { bulks, packets, pushes, nextInMs } = this.#outbox.flush(to, { now });
+    for (const bulk of bulks) this.#streams.pushBulk(bulk, now);
     for (const packet of packets) {
       metrics.rumorPackets += packet.to.length;
       metrics.rumorEntries += packet.to.length * packet.entries.length;
@@ -81,7 +94,7 @@ export class Rumors {
       };
       this.#context.emit({ type: "rumor", to: packet.to, update });
     }
-    for (const push of pushes) this.#pushLarge(push.entry, push.to, now);
+    for (const push of pushes) this.#streams.pushLarge(push.entry, push.to, now);
     this.#gauge();
     if (nextInMs !== undefined) this.#flushIn(nextInMs, now);
   }

@@ -15,8 +15,12 @@ export interface OutboxPush {
   readonly entry: Entry;
 }
 
+/** Many entries at a time for everybody, over the peer streams. */
+export type OutboxBulk = OutboxPacket;
+
 /** What one flush gives out. */
 export interface OutboxFlush {
+  readonly bulks: readonly OutboxBulk[];
   readonly packets: readonly OutboxPacket[];
   readonly pushes: readonly OutboxPush[];
   /** When the next flush is due: 0 = in the next turn; `undefined` = nothing is left. */
@@ -33,12 +37,17 @@ export interface OutboxOptions {
   readonly outboxEntries: number;
   readonly outboxBytes: number;
   readonly flushPackets: number;
+  readonly bulkBytes: number;
+  readonly frameBytes: number;
   /** Numbers in [0, 1), for the choice of receivers. */
   readonly prng: () => number;
 }
 
 /** The counter of an encoded update: tag and up to 8 bytes. */
 const UPDATE_BYTES = 9;
+
+/** Bytes that one piece of a burst has at most: it is merged in one turn. */
+const MAX_BULK_BYTES = 64 * 1024;
 
 interface Item {
   readonly entry: Entry;
@@ -59,6 +68,9 @@ interface Item {
  * `f` tellings each, a part of about `e^-f` of the nodes hears nothing (4 x 2: one in 3,000), and the
  * exchange brings it to those. (Demers et al., "Epidemic algorithms for replicated database
  * maintenance", section 1.4.)
+ *
+ * A burst in a small cluster goes over the peer streams: what fills more than a few packets costs less there,
+ * is not lost where a buffer overflows, and need not be passed on.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -124,7 +136,7 @@ export class Outbox {
     if (members.length === 0) {
       this.#items.clear(); // nobody to tell: whoever comes later copies by exchange
       this.#bytes = 0;
-      return { packets: [], pushes: [], nextInMs: undefined };
+      return { bulks: [], packets: [], pushes: [], nextInMs: undefined };
     }
     const { now } = options;
     const small = members.length <= this.#options.directLimit;
@@ -132,6 +144,7 @@ export class Outbox {
     const groups = new Map<string, { to: readonly string[]; items: Item[]; bytes: number }>();
     const packets: OutboxPacket[] = [];
     const pushes: OutboxPush[] = [];
+    const bulks = small && this.#bytes > this.#options.bulkBytes ? this.#takeBulks(order) : [];
     const close = (group: { to: readonly string[]; items: Item[]; bytes: number }): void => {
       if (group.items.length === 0) return;
       const entries = group.items.map((item) => item.entry);
@@ -177,7 +190,29 @@ export class Outbox {
       }
     }
     for (const group of groups.values()) close(group);
-    return { packets, pushes, nextInMs };
+    return { bulks, packets, pushes, nextInMs };
+  }
+
+  /** Takes all writes of this node that fit into packets, in frames. */
+  #takeBulks(to: readonly string[]): OutboxBulk[] {
+    const { maxUpdateBytes, frameBytes } = this.#options;
+    const most = Math.min(frameBytes, MAX_BULK_BYTES);
+    const bulks: OutboxBulk[] = [];
+    let entries: Entry[] = [];
+    let bytes = UPDATE_BYTES;
+    for (const item of this.#items.values()) {
+      if (item.from !== undefined || item.bytes + UPDATE_BYTES > maxUpdateBytes) continue;
+      this.#remove(item);
+      if (bytes + item.bytes > most && entries.length > 0) {
+        bulks.push({ to, entries, bytes });
+        entries = [];
+        bytes = UPDATE_BYTES;
+      }
+      entries.push(item.entry);
+      bytes += item.bytes;
+    }
+    if (entries.length > 0) bulks.push({ to, entries, bytes });
+    return bulks;
   }
 
   #receivers(order: readonly string[], item: Item, small: boolean): readonly string[] {

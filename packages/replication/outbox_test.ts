@@ -15,6 +15,8 @@ function outbox(options: Partial<OutboxOptions> = {}): Outbox {
     outboxEntries: 1000,
     outboxBytes: 1_000_000,
     flushPackets: 128,
+    bulkBytes: 1_000_000,
+    frameBytes: 128 * 1024,
     prng: seeded(1),
     ...options,
   });
@@ -128,10 +130,39 @@ describe("Outbox", () => {
     expect(told).to.have.length(10);
   });
 
+  it("gives a burst to the streams in a small cluster: in pieces, once, and nothing that others wrote", () => {
+    const box = outbox({ bulkBytes: 8000, outboxEntries: 2000 });
+    for (let i = 0; i < 1500; i += 1) box.add(entry(`key ${i}`, "x".repeat(100)), { now });
+    const passedOn = entry("told", "x");
+    const large = entry("large", new Uint8Array(5000));
+    box.add(passedOn, { now, from: idOf(2) });
+    box.add(large, { now });
+    const { bulks, packets, pushes } = box.flush(ids(3), { now });
+    const sizes = bulks.map(({ entries }) => encode({ counter: 1500, entries }, "Update").length);
+    expect(Math.max(...sizes)).to.be.at.most(64 * 1024);
+    expect(bulks.length).to.be.within(2, 5);
+    for (const { to } of bulks) expect([...to].sort()).to.deep.equal(ids(3));
+    expect(bulks.flatMap(({ entries }) => entries)).to.have.length(1500);
+    expect(packets.flatMap(({ entries }) => entries)).to.deep.equal([passedOn]);
+    expect(pushes.map((push) => push.entry)).to.deep.equal([large]);
+    expect(box.size).to.equal(0);
+    expect(box.bytes).to.equal(0);
+
+    box.add(entry("few"), { now });
+    expect(box.flush(ids(3), { now }).bulks).to.deep.equal([]);
+    for (let i = 0; i < 200; i += 1) box.add(entry(`key ${i}`, "x".repeat(100)), { now });
+    expect(box.flush(ids(20), { now }).bulks).to.deep.equal([]); // told by gossip
+  });
+
   it("forgets everything when there is nobody: who comes later copies", () => {
     const box = outbox();
     box.add(entry("a"), { now });
-    expect(box.flush([], { now })).to.deep.equal({ packets: [], pushes: [], nextInMs: undefined });
+    expect(box.flush([], { now })).to.deep.equal({
+      bulks: [],
+      packets: [],
+      pushes: [],
+      nextInMs: undefined,
+    });
     expect(box.size).to.equal(0);
   });
 });

@@ -54,6 +54,9 @@ export interface ReplicationMetrics {
   pushesSent: number;
   pushesServed: number;
   pushesDropped: number;
+  /** Bursts over the peer streams, and entries in them; counted for each peer. */
+  bulkPushes: number;
+  bulkEntries: number;
 
   reaped: number;
   forgottenMembers: number;
@@ -98,6 +101,8 @@ export function createMetrics(): ReplicationMetrics {
     pushesSent: 0,
     pushesServed: 0,
     pushesDropped: 0,
+    bulkPushes: 0,
+    bulkEntries: 0,
     reaped: 0,
     forgottenMembers: 0,
   };

@@ -38,6 +38,13 @@ export interface ReplicationOptions {
   /** Packets that one flush sends at most to each member (default 128); the rest follow in later turns. */
   readonly flushPackets?: number;
 
+  /**
+   * Where a write goes to everybody directly, and more bytes than this wait in the outbox (default 8 KiB), they
+   * go over the peer streams in one piece, and not in packets. Higher: bursts come in more packets, of which
+   * each may be lost.
+   */
+  readonly bulkBytes?: number;
+
   /** Age below which no delete is forgotten (default 1 h; rule 1). Equal on all nodes. */
   readonly graceMs?: number;
 
@@ -123,6 +130,7 @@ const DEFAULTS: ResolvedReplicationOptions = {
   outboxEntries: 20_000,
   outboxBytes: 16 * 1024 * 1024,
   flushPackets: 128,
+  bulkBytes: 8 * 1024,
   graceMs: 3_600_000,
   horizonStepMs: 60_000,
   periodicMs: 60_000,

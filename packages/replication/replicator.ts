@@ -2,6 +2,7 @@ import type { Entry } from "@dnd/store";
 import { ALGORITHM, stampOf } from "@dnd/store";
 import type { Member, Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
+import { Backpressure } from "./_backpressure.ts";
 import type { Context, Peer } from "./_context.ts";
 import { expiryNow, isReachable, notify, promiseLimit, readNow } from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
@@ -25,6 +26,9 @@ import { resolveReplicationOptions } from "./replication_options.ts";
 import { Rumors } from "./_rumors.ts";
 import { TrustedTime } from "./trusted_time.ts";
 import type { IncomingUpdate, OutgoingMember, OutgoingSummary, PeerFrame } from "./wire.ts";
+
+/** What is dropped comes in bursts: the exchange begins so long after the first. */
+const DROPPED_MS = 50;
 
 export type { FollowOptions } from "./_receipts.ts";
 
@@ -137,18 +141,25 @@ export class Replicator {
     };
     const context = this.#context;
     const nextStream = (): number => (this.#stream += 1);
-    this.#rumors = new Rumors(context, (entry, to, now) => {
-      for (const peer of to) this.#pushes.push(peer, entry, { now });
+    const backpressure = new Backpressure(context);
+    this.#rumors = new Rumors(context, {
+      pushLarge: (entry, to, now) => {
+        for (const peer of to) this.#pushes.push(peer, entry, { now });
+      },
+      pushBulk: (bulk, now) => this.#pushes.pushBulk(bulk, now),
+      onDropped: (now, peer) => this.#handleDropped(now, peer),
     });
     this.#promises = new Promises(context);
     this.#readiness = new Readiness(context, this.#promises);
     this.#pushes = new Pushes(context, this.#rumors, {
+      backpressure,
       isReady: () => this.#readiness.ready,
       nextStream,
     });
     this.#receipts = new Receipts(context, this.#pushes);
     this.#wiring = new ExchangeWiring(context, {
       rumors: this.#rumors,
+      backpressure,
       promises: this.#promises,
       readiness: this.#readiness,
       members: dependencies.members ?? (() => []),
@@ -620,6 +631,16 @@ export class Replicator {
       (session) => session.role === "opener" && session.reason === "join",
     );
     if (!busy) this.#exchanges.request(peer.id, "join", now);
+  }
+
+  /** Rule 11: the others exchange with us at once; that they have to need not wait for a ping. */
+  #handleDropped(now: number, id?: string): void {
+    if (!this.#readiness.ready) return;
+    for (const peer of this.#peers.values()) {
+      if (id !== undefined && peer.id !== id) continue;
+      if (!isReachable(peer) || !peer.ready || this.#exchanges.isWanted(peer.id)) continue;
+      this.#exchanges.request(peer.id, "dropped", now, DROPPED_MS * (1 + this.#context.prng()));
+    }
   }
 
   /** Whether some reachable member may lack what was dropped from the outbox (rule 11). */

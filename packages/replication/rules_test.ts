@@ -314,10 +314,10 @@ describe("rule 9: promises are about committed entries", () => {
 
 describe("rule 11: when to exchange", () => {
   it("says that rumors were dropped, and is exchanged with at once", () => {
-    const cluster = new TestCluster({ nodes: 2, outboxEntries: 10 });
+    const cluster = new TestCluster({ nodes: 2, outboxBytes: 200 });
     const [a] = cluster.nodes as [TestNode, TestNode];
     const entries = Array.from({ length: 30 }, (_, i) =>
-      a.map.put(`key ${i}`, bytesOf("v"), { now: cluster.now }),
+      a.map.put(`key ${i}`, bytesOf("v".repeat(i < 10 ? 1 : 200)), { now: cluster.now }),
     );
     cluster.apply(a, a.replicator.handleWrite(entries, cluster.now));
     cluster.apply(a, a.replicator.flush(cluster.now));

@@ -1,0 +1,72 @@
+import { expect } from "chai";
+import { describe, it } from "mocha";
+import { bytesOf, TestCluster } from "./_test_utils.ts";
+
+/** Writes many keys in one turn. */
+function burst(cluster: TestCluster, count: number): void {
+  const node = cluster.node(0);
+  const entries = Array.from({ length: count }, (_, i) =>
+    node.map.put(`key ${i}`, bytesOf("x".repeat(100)), { now: cluster.now }),
+  );
+  cluster.apply(node, node.replicator.handleWrite(entries, cluster.now));
+  cluster.apply(node, node.replicator.flush(cluster.now));
+}
+
+describe("more writes in one turn than the outbox holds", () => {
+  it("reach the others at once, over the streams, and none is left to an exchange", () => {
+    const cluster = new TestCluster({ outboxEntries: 100, loss: 1 });
+    burst(cluster, 3000);
+    expect(cluster.run(100, () => cluster.converged())).to.equal(true);
+    const [a, b] = [cluster.node(0).replicator, cluster.node(1).replicator];
+    expect(a.metrics.outboxDropped).to.equal(0);
+    expect(a.metrics.bulkEntries).to.equal(6000);
+    expect(b.metrics.exchangeEntriesReceived).to.equal(0);
+    expect(b.metrics.rumorEntries).to.equal(0); // not passed on
+  });
+
+  it("wait while the others' disks are slow, and are not lost", () => {
+    const cluster = new TestCluster({ commitMs: 200, frameMs: 1, pingMs: 1e9 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    for (let i = 0; i < 12; i += 1) {
+      const entries = Array.from({ length: 1000 }, (_, j) =>
+        a.map.put(`key ${i} ${j}`, new Uint8Array(900), { now: cluster.now }),
+      );
+      cluster.apply(a, a.replicator.handleWrite(entries, cluster.now));
+      cluster.apply(a, a.replicator.flush(cluster.now));
+    }
+    cluster.run(150);
+    expect(b.map.size).to.be.within(8000, 9500); // 8 MiB wait for their commit
+    expect(cluster.run(2000, () => cluster.converged())).to.equal(true);
+    expect(b.replicator.metrics.exchangeEntriesReceived).to.equal(0);
+  });
+
+  it("are exchanged at once where a stream was cut (rule 11): no ping has to tell", () => {
+    const cluster = new TestCluster({ pingMs: 1e9, frameMs: 1, loss: 1 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    burst(cluster, 12_000);
+    cluster.run(2);
+    cluster.connected = (x, y) => x !== b.id && y !== b.id;
+    cluster.cutStreams();
+    cluster.connected = () => true;
+    const cutAt = cluster.now;
+    expect(cluster.converged()).to.equal(false);
+    expect(cluster.run(1000, () => cluster.converged())).to.equal(true);
+    expect(cluster.now - cutAt).to.be.below(500);
+    cluster.run(50);
+    const exchanged = a.eventsOf("exchanged").map(({ reason, peer }) => [reason, peer]);
+    expect(exchanged).to.deep.equal([["dropped", b.id]]);
+  });
+
+  it("are exchanged at once by a pair that had nothing to tell for long", () => {
+    const cluster = new TestCluster({ loss: 1, frameMs: 1, periodicMs: 5000 });
+    const b = cluster.node(1);
+    cluster.run(120_000); // the pace of the pairs is 30 s now
+    burst(cluster, 12_000);
+    cluster.run(2);
+    cluster.connected = (x, y) => x !== b.id && y !== b.id;
+    cluster.cutStreams();
+    cluster.connected = () => true;
+    expect(cluster.converged()).to.equal(false);
+    expect(cluster.run(1500, () => cluster.converged())).to.equal(true);
+  });
+});
