@@ -3,6 +3,7 @@ import type { Entry } from "@dnd/store";
 import { base64, decode, timeText, unknownType } from "./entry_text.ts";
 import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
+import { toNodeError } from "./node_error.ts";
 
 /** Entries that are read in one go. */
 const pageEntries = 100;
@@ -31,16 +32,23 @@ export function exportEntries(node: NodeCore, prefix: string): Iterable<string> 
   return chunks(node, prefix);
 }
 
+function readPage(
+  node: NodeCore,
+  place: { readonly prefix: string; readonly after?: string },
+): readonly Entry[] {
+  try {
+    const now = node.readNow() ?? node.now();
+    return node.map.entries({ ...place, limit: pageEntries, now });
+  } catch (error) {
+    throw toNodeError(error);
+  }
+}
+
 function* chunks(node: NodeCore, prefix: string): Generator<string, void, void> {
   let after: string | undefined;
   for (;;) {
     const place = after === undefined ? {} : { after };
-    const page: Entry[] = node.map.entries({
-      ...place,
-      prefix,
-      limit: pageEntries,
-      now: node.readNow() ?? node.now(),
-    });
+    const page = readPage(node, { ...place, prefix });
     const last = page.at(-1);
     if (last === undefined) return;
     // A chunk a line when values are large, so that memory holds one of them at a time as text.

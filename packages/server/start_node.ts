@@ -21,6 +21,8 @@ export interface StartHooks {
   readonly link?: (parts: LinkParts) => Promise<ClusterLink>;
   /** Answer everything through Koa. */
   readonly fastPath?: boolean;
+  /** Longest time for a whole body of a request, in milliseconds. */
+  readonly bodyMs?: number;
   /** The clocks of the machine. */
   readonly clocks?: MachineClocks;
 }
@@ -101,6 +103,7 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
             address: options.address,
             advertisedHost: options.advertise ?? link.address,
             fastPath: hooks.fastPath,
+            bodyMs: hooks.bodyMs,
           }),
       ));
 

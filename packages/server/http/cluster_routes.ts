@@ -86,7 +86,7 @@ export const clusterRoutes: readonly Route[] = [
     answers: {
       200: { description: "The cluster", type: "application/json", schema: clusterSchema },
     },
-    problems: ["invalid-argument"],
+    problems: ["internal"],
     handle: (exchange) => {
       readQuery(exchange, noQuery);
       return jsonAnswer(exchange.context.node.clusterInfo());
@@ -103,7 +103,7 @@ export const clusterRoutes: readonly Route[] = [
     answers: {
       200: { description: "They are called from now on", type: "application/json", schema: done },
     },
-    problems: ["invalid-argument", "invalid-json", "body-too-large", "unsupported-media-type"],
+    problems: ["invalid-json", "body-too-large", "unsupported-media-type", "timeout", "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       const { peers } = check(joinBody, await readJson(exchange, maxBodyBytes), "body");
@@ -119,7 +119,7 @@ export const clusterRoutes: readonly Route[] = [
     role: "admin",
     query: noQuery,
     answers: { 200: { description: "It has left", type: "application/json", schema: done } },
-    problems: ["invalid-argument", "conflict", "timeout"],
+    problems: ["conflict", "not-ready", "storage-failed", "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       await exchange.context.node.leave({});
@@ -136,11 +136,12 @@ export const clusterRoutes: readonly Route[] = [
     body: { type: "application/json", schema: forgetBody, description: "Its id" },
     answers: { 200: { description: "It is forgotten", type: "application/json", schema: done } },
     problems: [
-      "invalid-argument",
       "invalid-json",
       "conflict",
       "body-too-large",
       "unsupported-media-type",
+      "timeout",
+      "internal",
     ],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
@@ -169,13 +170,14 @@ export const clusterRoutes: readonly Route[] = [
       },
     },
     problems: [
-      "invalid-argument",
       "invalid-json",
       "conflict",
       "body-too-large",
       "unsupported-media-type",
+      "timeout",
       "storage-failed",
       "storage-full",
+      "internal",
     ],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
@@ -193,7 +195,7 @@ export const clusterRoutes: readonly Route[] = [
     answers: {
       200: { description: "The versions", type: "application/json", schema: explanationSchema },
     },
-    problems: ["invalid-key", "key-too-large", "invalid-argument"],
+    problems: ["invalid-key", "key-too-large", "internal"],
     handle: explain,
   },
 ];

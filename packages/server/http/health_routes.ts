@@ -34,7 +34,12 @@ export const healthRoutes: readonly Route[] = [
     query: noQuery,
     answers: {
       200: { description: "Ready", type: "application/json", schema: readinessSchema },
-      503: { description: "Not ready", type: "application/json", schema: readinessSchema },
+      503: {
+        description: "Not ready",
+        type: "application/json",
+        schema: readinessSchema,
+        headers: ["Retry-After"],
+      },
     },
     problems: ["invalid-argument"],
     handle: (exchange) => {

@@ -36,6 +36,8 @@ export interface HttpContext {
   readonly node: NodeCore;
   /** How large a value may be. */
   readonly valueLimit: BodyLimit;
+  /** Longest time for a whole body, in milliseconds. */
+  readonly bodyMs: number;
   readonly logger: HttpLogger;
   /** Whether each request gets a line in the log. */
   readonly accessLog: boolean;

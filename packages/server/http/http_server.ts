@@ -74,7 +74,7 @@ export class HttpServer {
     server.on("request", listener.onRequest);
     server.on("checkContinue", listener.onCheckContinue);
     server.on("checkExpectation", listener.onCheckExpectation);
-    server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    server.on("clientError", (error: ClientError, socket: Duplex) => {
       onClientError(error, socket, options.node);
     });
   }
@@ -147,8 +147,13 @@ const clientErrorCodes: Readonly<Record<string, { code: ProblemCode; detail: str
   },
 };
 
+/** What Node's parser says; the packet in which it gave up comes with it. */
+interface ClientError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+}
+
 /** Node's parser has refused the bytes: there is no request, but there is a socket to say why. */
-function onClientError(error: NodeJS.ErrnoException, socket: Duplex, node: string): void {
+function onClientError(error: ClientError, socket: Duplex, node: string): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
@@ -158,10 +163,12 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex, node: strin
     detail: "This is not HTTP/1.1",
   };
   const { status, title } = problemKinds[code];
+  // An answer to HEAD has no body, as far as the method can still be told.
+  const head = error.rawPacket?.subarray(0, 5).toString("latin1") === "HEAD ";
   const body = JSON.stringify({ type: `urn:dnd:error:${code}`, title, status, code, detail });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nContent-Type: application/problem+json\r\n` +
       `Dnd-Node: ${node}\r\nX-Request-Id: ${newRequestId()}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${head ? "" : body}`,
   );
 }

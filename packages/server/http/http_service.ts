@@ -13,6 +13,9 @@ import { NodeMetrics } from "./node_metrics.ts";
 import { allRoutes } from "./routes.ts";
 import { WatchHub } from "./watch_hub.ts";
 
+/** Longest time for a whole body. */
+const defaultBodyMs = 30_000;
+
 /** What HTTP is made of. */
 export interface HttpServiceParts {
   readonly node: RunningNode;
@@ -26,6 +29,8 @@ export interface HttpServiceParts {
   readonly advertisedHost: string;
   /** For tests: answer everything through Koa. */
   readonly fastPath?: boolean | undefined;
+  /** For tests: longest time for a whole body, in milliseconds. Default 30,000. */
+  readonly bodyMs?: number | undefined;
 }
 
 /** The REST API of one node: its routes, its listening sockets, its metrics. */
@@ -52,6 +57,7 @@ export class HttpService {
     const context: HttpContext = {
       node,
       valueLimit: { bytes: node.maxValueBytes, code: "value-too-large" },
+      bodyMs: parts.bodyMs ?? defaultBodyMs,
       logger,
       accessLog: http.accessLog ?? false,
       tokens: () => this.#tokens,

@@ -74,7 +74,7 @@ export const keyRoutes: readonly Route[] = [
         headers: ["Dnd-Event"],
       },
     },
-    problems: ["invalid-argument", "not-ready", "storage-failed"],
+    problems: ["invalid-argument", "not-ready", "storage-failed", "internal"],
     handle: list,
   },
   {
@@ -97,6 +97,7 @@ export const keyRoutes: readonly Route[] = [
       "storage-failed",
       "storage-full",
       "too-many-requests",
+      "internal",
     ],
     handle: removePrefix,
   },
@@ -140,9 +141,10 @@ export const keyRoutes: readonly Route[] = [
     problems: [
       "invalid-argument",
       "invalid-json",
+      "forbidden",
       "body-too-large",
       "unsupported-media-type",
-      "storage-failed",
+      "timeout",
     ],
     handle: batch,
   },

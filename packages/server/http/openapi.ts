@@ -7,12 +7,12 @@ import type { Route } from "./route.ts";
 const noQuery = z.strictObject({});
 
 /** Problems that every route may answer with. */
-const commonProblems: readonly ProblemCode[] = ["invalid-argument", "host-not-allowed", "internal"];
+const commonProblems: readonly ProblemCode[] = ["invalid-argument", "headers-too-large"];
+/** The same for every route but those of health, which turn nobody away. */
 const guardedProblems: readonly ProblemCode[] = [
   "unauthorized",
-  "forbidden",
   "origin-not-allowed",
-  "headers-too-large",
+  "host-not-allowed",
 ];
 
 const problemSchema = z
@@ -70,6 +70,24 @@ function headers(names: readonly string[]): Json {
   );
 }
 
+/** Headers that come with every problem of a status. */
+const problemHeaders: Readonly<Record<number, readonly string[]>> = {
+  401: ["WWW-Authenticate"],
+  429: ["Retry-After"],
+  503: ["Retry-After"],
+};
+
+function problemsOf(route: Route): ReadonlySet<ProblemCode> {
+  const { role, problems } = route;
+  return new Set([
+    ...commonProblems,
+    ...(role === undefined ? [] : guardedProblems),
+    // Whoever is let in may read.
+    ...(role === undefined || role === "read" ? [] : (["forbidden"] as const)),
+    ...problems,
+  ]);
+}
+
 function responses(route: Route): Json {
   const answers: Json = {};
   for (const [status, answer] of Object.entries(route.answers)) {
@@ -89,9 +107,8 @@ function responses(route: Route): Json {
           }),
     };
   }
-  const guarded = route.role === undefined ? [] : guardedProblems;
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set([...commonProblems, ...guarded, ...route.problems])) {
+  for (const code of problemsOf(route)) {
     const { status } = problemKinds[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
@@ -104,8 +121,9 @@ function responses(route: Route): Json {
       description: [...(known === undefined ? [] : [known.description]), codes.join(", ")].join(
         "; or ",
       ),
-      headers: headers([]),
+      headers: headers(problemHeaders[status] ?? []),
       content: { ...known?.content, ...problem },
+      "x-dnd-codes": codes,
     };
   }
   return answers;
@@ -175,7 +193,7 @@ export function openApiRoute(routes: readonly Route[]): Route {
     role: "read",
     query: noQuery,
     answers: { 200: { description: "OpenAPI 3.1", type: "application/json" } },
-    problems: ["invalid-argument"],
+    problems: ["internal"],
     handle: (exchange) => {
       readQuery(exchange, noQuery);
       const { version } = exchange.context.node.clusterInfo();

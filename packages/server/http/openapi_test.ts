@@ -1,205 +1,289 @@
 import assert from "node:assert/strict";
-import { Ajv2020 as Ajv, type ValidateFunction } from "ajv/dist/2020.js";
-import { startAlone, type AloneNode } from "../_test_utils.ts";
+import { DndError } from "@dnd/client";
+import { StorageError, type StorageErrorCode } from "@dnd/store";
+import { startAlone, until, withFolder, type AloneNode } from "../_test_utils.ts";
+import { createTestCluster } from "../create_test_cluster.ts";
+import type { DndNode } from "../dnd_node.ts";
+import { toNodeError } from "../node_error.ts";
 import { parseTokenFile } from "../token_file.ts";
-
-interface Media {
-  readonly schema?: object;
-}
-interface Operation {
-  readonly operationId: string;
-  readonly responses: Readonly<
-    Record<string, { readonly headers: object; readonly content?: Readonly<Record<string, Media>> }>
-  >;
-  readonly parameters: readonly { readonly name: string; readonly in: string }[];
-}
-interface Document {
-  readonly openapi: string;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: object;
-}
+import { ApiChecker, type ApiDocument, type Ask } from "./_test_api.ts";
 
 const tokens = parseTokenFile("admin admintoken\nread readtoken", "tokens");
+const kv = "/kv/{key}";
+const json = (value: unknown): Ask => ({ body: JSON.stringify(value) });
+
+/** A good request to each operation. */
+const good: readonly (readonly [method: string, path: string, url: string, ask: Ask])[] = [
+  ["PUT", kv, "/kv/a", json(1)],
+  ["POST", kv, "/kv/a", json({ a: 1 })],
+  ["GET", kv, "/kv/a", {}],
+  ["HEAD", kv, "/kv/a", {}],
+  ["DELETE", kv, "/kv/gone", {}],
+  ["DELETE", "/kv", "/kv?prefix=gone", {}],
+  ["POST", "/batch", "/batch", json({ ops: [{ op: "put", key: "c", value: 1 }] })],
+  ["POST", "/import", "/import", { body: '{"key":"i","value":"1"}\nbad\n' }],
+  ["POST", "/cluster/join", "/cluster/join", json({ peers: ["127.0.0.1:1"] })],
+  ["POST", "/cluster/forget", "/cluster/forget", json({ node: "abc" })],
+  ["POST", "/cluster/leave", "/cluster/leave", {}],
+  ["POST", "/backup", "/backup", json({ folder: "x" })],
+  ...["GET", "HEAD"].flatMap((method) =>
+    (
+      [
+        ["/kv", "/kv"],
+        ["/watch", "/watch"],
+        ["/export", "/export"],
+        ["/explain/{key}", "/explain/a"],
+        ...["/", "/cluster", "/health", "/health/ready", "/metrics", "/openapi.json"].map(
+          (path) => [path, path] as const,
+        ),
+      ] as const
+    ).map(([path, url]) => [method, path, url, {}] as const),
+  ),
+];
+
+type Broken = Readonly<Record<string, () => unknown>>;
+
+/** Calls of an object fail, while something runs. */
+async function broken(what: object, calls: Broken, run: () => Promise<unknown>): Promise<void> {
+  Object.assign(what, calls);
+  await run();
+  for (const name of Object.keys(calls)) Reflect.deleteProperty(what, name);
+}
+
+const fail = (error: Error) => (): never => {
+  throw error;
+};
+const failing = (names: readonly string[], error: Error): Broken =>
+  Object.fromEntries(names.map((name) => [name, fail(error)]));
+const storage = (code: StorageErrorCode): Error => new StorageError(code, "a disk of this test");
+const mapCalls = ["get", "put", "delete", "has", "entries", "merge"];
+const coreOf = (node: DndNode): object => Reflect.get(node, "core") as object;
 
 describe("the OpenAPI document", () => {
   let alone: AloneNode;
-  let document: Document;
-  /** Every documented answer, and whether a running node has given it here. */
-  const seen = new Set<string>();
-  const ajv = new Ajv({ strict: false });
-  // Formats are for people: the tests of the routes look at times themselves.
-  ajv.addFormat("date-time", true);
-  const validators = new Map<object, ValidateFunction>();
+  let api: ApiChecker;
 
   before(async () => {
     alone = await startAlone({ http: { tokens }, maxValueBytes: 1000 });
-    const response = await fetch(`${alone.url}/openapi.json`, {
-      headers: { authorization: "Bearer admintoken" },
-    });
-    document = (await response.json()) as Document;
+    const headers = { authorization: "Bearer admintoken" };
+    const response = await fetch(`${alone.url}/openapi.json`, { headers });
+    api = new ApiChecker((await response.json()) as ApiDocument, alone.port);
+    await alone.node.put("a", 1);
   });
   after(() => alone.node.close());
 
-  function validate(schema: object, value: unknown, where: string): void {
-    let validator = validators.get(schema);
-    if (validator === undefined) {
-      validator = ajv.compile({ ...schema, components: document.components });
-      validators.set(schema, validator);
-    }
-    assert.ok(validator(value), `${where}: ${JSON.stringify(validator.errors)}`);
-  }
-
-  /** Sends a request, and holds the answer against what is documented. */
-  async function call(
-    path: string,
-    method: string,
-    url: string,
-    init: RequestInit = {},
-    token = "admintoken",
-  ): Promise<void> {
-    const operation = document.paths[path]?.[method.toLowerCase()];
-    assert.ok(operation !== undefined, `${method} ${path} is not documented`);
-    const controller = new AbortController();
-    const response = await fetch(alone.url + url, {
-      method,
-      ...init,
-      signal: controller.signal,
-      headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) },
-    });
-    const where = `${method} ${url} ${response.status}`;
-    const answer = operation.responses[String(response.status)];
-    assert.ok(answer !== undefined, `${where} is not documented`);
-    for (const name of Object.keys(answer.headers)) {
-      if (["Dnd-Expires", "Dnd-Superseded"].includes(name)) continue;
-      assert.ok(response.headers.has(name), `${where} has no ${name}`);
-    }
-    seen.add(`${method.toLowerCase()} ${path} ${response.status}`);
-    const type = response.headers.get("content-type") ?? "";
-    const content = answer.content ?? {};
-    const media = content[type] ?? content[type.split(";")[0] ?? ""] ?? content["*/*"];
-    if (type === "text/event-stream; charset=utf-8" || method === "HEAD") {
-      controller.abort();
-      return;
-    }
-    const text = await response.text();
-    if (response.status === 204 || response.status === 304) {
-      assert.equal(text, "");
-      return;
-    }
-    assert.ok(media !== undefined, `${where}: ${type} is not documented`);
-    if (media.schema === undefined) return;
-    if (type === "application/x-ndjson") {
-      for (const line of text.split("\n").filter((one) => one !== "")) {
-        validate(media.schema, JSON.parse(line), where);
-      }
-    } else validate(media.schema, JSON.parse(text), where);
-  }
-
   it("is OpenAPI 3.1, with one operation for each route and method, and unique names", () => {
-    assert.match(document.openapi, /^3\.1\./);
-    const ids = Object.values(document.paths).flatMap((path) =>
+    assert.match(api.document.openapi, /^3\.1\./);
+    const ids = Object.values(api.document.paths).flatMap((path) =>
       Object.values(path).map(({ operationId }) => operationId),
     );
     assert.equal(new Set(ids).size, ids.length);
-    assert.deepEqual(Object.keys(document.paths).sort(), [
+    assert.deepEqual(Object.keys(api.document.paths).sort(), [
       ...["/", "/backup", "/batch", "/cluster", "/cluster/forget", "/cluster/join"],
       ...["/cluster/leave", "/explain/{key}", "/export", "/health", "/health/ready", "/import"],
       ...["/kv", "/kv/{key}", "/metrics", "/openapi.json", "/watch"],
     ]);
+    const operations = good.map(([method, path]) => `${method.toLowerCase()} ${path}`);
+    const documented = Object.entries(api.document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    assert.deepEqual(operations.sort(), documented.sort());
   });
 
-  it("is true: every answer of the running node is documented and fits its schema", async () => {
-    const json = (value: unknown): RequestInit => ({ body: JSON.stringify(value) });
-    const kv = "/kv/{key}";
+  it("is true of who may not, and of what no route takes", async () => {
+    for (const [method, path, url, ask] of good) {
+      const call = (more: Ask, query = ""): Promise<string> =>
+        api.call(method, path, url + query, { ...ask, ...more });
+      await call({});
+      await call({}, `${url.includes("?") ? "&" : "?"}x=1`);
+      await call({ token: "nonsense" });
+      await call({ token: "readtoken" });
+      await call({ headers: { host: "evil.example" } });
+      await call({ headers: { origin: "https://evil.example" } });
+      await call({ headers: { "x-large": "x".repeat(17_000) } });
+    }
+  });
+
+  it("is true of bodies, keys and conditions that cannot be used", async () => {
     for (const method of ["PUT", "POST"]) {
-      await call(kv, method, "/kv/a?ttl=1h", json({ a: 1 }));
-      await call(kv, method, "/kv/a", { body: "{bad", headers: { "content-type": "" } });
-      await call(kv, method, "/kv/a?x=1", json(1));
-      await call(kv, method, "/kv/..%2f", json(1));
-      await call(kv, method, "/kv/a", { ...json(1), headers: { "if-none-match": "*" } });
-      await call(kv, method, "/kv/a", json("x".repeat(2000)));
-      await call(kv, method, "/kv/a", { ...json(1), headers: { "content-encoding": "gzip" } });
-      await call(kv, method, "/kv/a", json(1), "nonsense");
-      await call(kv, method, "/kv/a", json(1), "readtoken");
+      await api.call(method, kv, "/kv/a?ttl=1h", json("x"));
+      await api.call(method, kv, "/kv/a", { body: "{bad" });
+      await api.call(method, kv, "/kv/a", json("x".repeat(2000)));
+      await api.call(method, kv, "/kv/a", { ...json(1), headers: { "content-encoding": "gzip" } });
+    }
+    for (const method of ["PUT", "POST", "GET", "HEAD", "DELETE"]) {
+      const body = method.startsWith("P") ? json(1) : {};
+      await api.call(method, kv, "/kv/..%2f", body);
+      await api.call(method, kv, `/kv/${"x".repeat(1025)}`, body);
+      await api.call(method, kv, "/kv/a", { ...body, headers: { "if-match": '"1-a"' } });
     }
     for (const method of ["GET", "HEAD"]) {
-      await call(kv, method, "/kv/a");
-      await call(kv, method, "/kv/none");
-      await call(kv, method, "/kv/a", { headers: { "if-none-match": "*" } });
-      await call(kv, method, "/kv/%ff");
-      await call("/kv", method, "/kv?values=true&limit=1&delimiter=/");
-      await call("/kv", method, "/kv?limit=0");
-      await call("/explain/{key}", method, "/explain/a");
-      await call("/export", method, "/export");
-      await call("/watch", method, "/watch?prefix=a");
-      await call("/watch", method, "/watch?prefix=a&key=b");
-      for (const path of [
-        "/",
-        "/cluster",
-        "/health",
-        "/health/ready",
-        "/metrics",
-        "/openapi.json",
-      ]) {
-        await call(path, method, path);
-        await call(path, method, `${path}?x=1`);
-      }
+      await api.call(method, kv, "/kv/none");
+      await api.call(method, kv, "/kv/a", { headers: { "if-none-match": "*" } });
+      await api.call(method, "/explain/{key}", "/explain/%ff");
+      await api.call(method, "/explain/{key}", `/explain/${"x".repeat(1025)}`);
+      await api.call(method, "/kv", "/kv?limit=0");
     }
-    await alone.node.put("b/1", "text");
+    for (const path of ["/batch", "/cluster/join", "/cluster/forget", "/backup"]) {
+      await api.call("POST", path, path, { body: "{bad" });
+      await api.call("POST", path, path, json({}));
+      await api.call("POST", path, path, { body: "1", headers: { "content-type": "image/png" } });
+      const headers = { "content-length": String(17 * 1024 * 1024) };
+      await api.call("POST", path, path, { unfinished: true, headers });
+    }
+    await api.call("POST", "/import", "/import?keep=versions", { body: "", token: "readtoken" });
+    await api.call("POST", "/import", "/import", {
+      body: "",
+      headers: { "content-encoding": "gzip" },
+    });
+  });
+
+  it("is true of all values and of every operation of a batch", async () => {
+    await alone.node.put("b/1", "text", { ttlMs: 60_000 });
     await alone.node.put("b/2", new Uint8Array([255]));
-    await call("/kv", "GET", "/kv?values=true&limit=2");
-    await call("/export", "GET", "/export?prefix=b");
+    await api.call("GET", kv, "/kv/b%2F1");
+    await api.call("GET", "/kv", "/kv?values=true&limit=2");
+    await api.call("GET", "/kv", "/kv?values=true&delimiter=/&limit=1");
+    await api.call("GET", "/export", "/export?prefix=b");
     const ops = [
       { op: "put", key: "c", value: 1 },
       { op: "get", key: "c" },
       { op: "get", key: "b/2" },
+      { op: "touch", key: "b/1", ttl: "1h" },
       { op: "delete", key: "c" },
+      { op: "get", key: "none" },
       { op: "get", key: "" },
     ];
-    await call("/batch", "POST", "/batch", json({ ops }));
-    await call("/batch", "POST", "/batch", json({}));
-    await call("/import", "POST", "/import", { body: '{"key":"i","value":"1"}\nbad\n' });
-    await call("/import", "POST", "/import?keep=x", { body: "" });
-    await call("/import", "POST", "/import", { body: "" }, "readtoken");
-    await call("/cluster/join", "POST", "/cluster/join", json({ peers: ["127.0.0.1:1"] }));
-    await call("/cluster/join", "POST", "/cluster/join", json({ peers: [] }));
-    await call("/cluster/leave", "POST", "/cluster/leave");
-    await call("/cluster/forget", "POST", "/cluster/forget", json({ node: "abc" }));
-    await call("/backup", "POST", "/backup", json({ folder: "x" }));
-    await call("/backup", "POST", "/backup", json({ folder: "" }));
-    alone.link.absent = 1;
-    await call(kv, "PUT", "/kv/a?w=all&timeout=10ms", json(1));
-    await call(kv, "DELETE", "/kv/a?w=all&timeout=10ms");
-    alone.link.absent = 0;
-    alone.link.ready = false;
-    await call(kv, "GET", "/kv/none");
-    await call(kv, "PUT", "/kv/none", { ...json(1), headers: { "if-match": "*" } });
-    await call("/kv", "GET", "/kv");
-    await call("/kv", "DELETE", "/kv?prefix=b");
-    await call("/export", "GET", "/export");
-    await call("/health/ready", "GET", "/health/ready");
-    alone.link.ready = true;
-    await call("/kv", "DELETE", "/kv?prefix=b");
-    await call("/kv", "DELETE", "/kv?prefix=");
-    await call(kv, "DELETE", "/kv/a");
-    await call(kv, "DELETE", "/kv/a?ttl=1");
-    await call(kv, "DELETE", "/kv/a", { headers: { "if-match": "*" } });
+    await api.call("POST", "/batch", "/batch", json({ ops }));
   });
 
-  it("promises no success that was not seen", () => {
-    // A node without others cannot leave, and one without a disk cannot back up: see the cluster tests.
-    const elsewhere = new Set([
-      "post /cluster/leave 200",
-      "post /cluster/forget 200",
-      "post /backup 200",
-    ]);
-    for (const [path, operations] of Object.entries(document.paths)) {
-      for (const [method, { responses }] of Object.entries(operations)) {
-        for (const status of Object.keys(responses).filter((code) => Number(code) < 400)) {
-          const answer = `${method} ${path} ${status}`;
-          assert.ok(seen.has(answer) || elsewhere.has(answer), answer);
+  it("is true of members that do not confirm, and of a copy that still runs", async () => {
+    const { link } = alone;
+    const waits = "?w=all&timeout=10ms";
+    const writes = ["PUT", "POST", "DELETE"] as const;
+    const bodyOf = (method: string): Ask => (method === "DELETE" ? {} : json(1));
+    link.absent = 1;
+    for (const method of writes) {
+      await api.call(method, kv, `/kv/a${waits}`, bodyOf(method));
+      await broken(link, { liveTargets: () => 2 }, () =>
+        api.call(method, kv, `/kv/a${waits}`, bodyOf(method)),
+      );
+    }
+    link.absent = 0;
+    link.ready = false;
+    for (const method of writes) {
+      const headers = { "if-match": "*" };
+      await api.call(method, kv, "/kv/a", { ...bodyOf(method), headers });
+    }
+    for (const method of ["GET", "HEAD"]) {
+      await api.call(method, kv, "/kv/none");
+      for (const path of ["/kv", "/export", "/health/ready"]) await api.call(method, path, path);
+    }
+    await api.call("DELETE", "/kv", "/kv?prefix=b");
+    link.ready = true;
+  });
+
+  it("is true of a storage that fails, is full or busy, and of what nobody has thought of", async () => {
+    const { link } = alone;
+    const codes = ["storage-failed", "storage-full", "overloaded"] as const;
+    const errors = [...codes.map(storage), new Error("of this test")];
+    for (const error of errors) {
+      // What only reads can fail, but cannot be full or busy.
+      const both = error === errors[0] || error === errors[3];
+      const calls = both ? mapCalls : ["put", "delete"];
+      await broken(link.map, failing(calls, error), async () => {
+        for (const method of ["PUT", "POST"]) await api.call(method, kv, "/kv/a", json(1));
+        await api.call("DELETE", kv, "/kv/a");
+        await api.call("DELETE", "/kv", "/kv?prefix=b/");
+        await api.call("POST", "/import", "/import", { body: '{"key":"i","value":"1"}' });
+        await api.call(
+          "POST",
+          "/batch",
+          "/batch",
+          json({ ops: [{ op: "put", key: "c", value: 1 }] }),
+        );
+        if (!both) return;
+        for (const method of ["GET", "HEAD"]) {
+          await api.call(method, kv, "/kv/a");
+          for (const path of ["/kv", "/export"]) await api.call(method, path, path);
+        }
+      });
+      if (error === errors[2]) continue;
+      const backup = (): never => fail(toNodeError(error) as Error)();
+      await broken(coreOf(alone.node), { backup }, () =>
+        api.call("POST", "/backup", "/backup", json({ folder: "x" })),
+      );
+    }
+    await broken(coreOf(alone.node), failing(["checkOpen"], toNodeError(errors[0]) as Error), () =>
+      api.call("POST", "/cluster/leave", "/cluster/leave"),
+    );
+    const linkCalls = ["members", "explain", "join", "leave", "forget"];
+    await broken(link, failing(linkCalls, new Error("of this test")), async () => {
+      for (const [method, path, url, ask] of good) {
+        if (/^\/(cluster|explain|metrics|openapi)/.test(path)) {
+          assert.match(await api.call(method, path, url, ask), /^500/);
         }
       }
+    });
+  });
+
+  it("is true of a node that is leaving already", async () => {
+    let refuse: (error: Error) => void = () => undefined;
+    let begun = false;
+    const leave = (): Promise<never> => {
+      begun = true;
+      return new Promise((_, reject) => (refuse = reject));
+    };
+    await broken(alone.link, { leave }, async () => {
+      const first = api.call("POST", "/cluster/leave", "/cluster/leave");
+      await until("the first call", () => begun);
+      const second = await api.call("POST", "/cluster/leave", "/cluster/leave");
+      assert.equal(second, "503 not-ready");
+      refuse(new DndError("conflict", "of this test", { status: 409 }));
+      assert.equal(await first, "409 conflict");
+    });
+  });
+
+  it("is true of bodies that do not come", async () => {
+    const impatient = await startAlone({ http: { tokens } }, { bodyMs: 50 });
+    try {
+      const { port } = impatient;
+      const slow = { port, unfinished: true };
+      await Promise.all([
+        ...["PUT", "POST"].map((method) => api.call(method, kv, "/kv/a", slow)),
+        ...["/batch", "/cluster/join", "/cluster/forget", "/backup"].map((path) =>
+          api.call("POST", path, path, slow),
+        ),
+      ]);
+    } finally {
+      await impatient.node.close();
     }
+  });
+
+  it("is true of a cluster: what is forgotten, copied and left", async () => {
+    await withFolder(async (folder) => {
+      const options = { nodes: 2, http: { tokens }, dataDirs: [`${folder}/a`] };
+      await using cluster = await createTestCluster(options);
+      const [a, b] = cluster.nodes;
+      assert.ok(a !== undefined && b !== undefined);
+      const port = a.httpPort ?? 0;
+      await b.close();
+      const stateOf = (id: string): string | undefined =>
+        a.members().find((member) => member.id === id)?.state;
+      await until("b has stopped", () => stateOf(b.id) === "stopped");
+      const call = (path: string, value: unknown): Promise<string> =>
+        api.call("POST", path, path, { ...json(value), port });
+      assert.equal(await call("/cluster/forget", { node: b.id }), "200");
+      assert.equal(await call("/backup", { folder: `${folder}/copy` }), "200");
+      assert.equal(await api.call("POST", "/cluster/leave", "/cluster/leave", { port }), "200");
+    });
+  });
+
+  it("promises nothing that no running node has answered", () => {
+    assert.deepEqual(
+      api.promised().filter((answer) => !api.seen.has(answer)),
+      [],
+    );
+    assert.ok(api.promised().length > 250, String(api.promised().length));
   });
 });

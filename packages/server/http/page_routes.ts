@@ -57,7 +57,7 @@ export const metricsRoute: Route = {
   answers: {
     200: { description: "The metrics", type: "text/plain; version=0.0.4; charset=utf-8" },
   },
-  problems: ["invalid-argument"],
+  problems: ["internal"],
   handle: async (exchange) => {
     readQuery(exchange, noQuery);
     const { contentType, text } = await exchange.context.metrics();

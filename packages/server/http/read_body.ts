@@ -6,9 +6,6 @@ import type { Exchange } from "./exchange.ts";
 import type { BodyLimit } from "./http_context.ts";
 import { Later } from "./later.ts";
 
-/** Longest time for a whole body. */
-const bodyMs = 30_000;
-
 function tooLarge(limit: BodyLimit, length: number | undefined) {
   const size = length === undefined ? "more" : `${length} bytes`;
   return problemError(limit.code, `The body may have ${limit.bytes} bytes, not ${size}`, {
@@ -100,6 +97,7 @@ class WaitingBody {
   }
 
   checkTime(now: number): void {
+    const { bodyMs } = this.#exchange.context;
     if (now - this.#exchange.startedAt <= bodyMs) return;
     // Who sends so slowly would hold the connection for as long again.
     this.#exchange.closes = true;

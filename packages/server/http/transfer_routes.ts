@@ -30,7 +30,7 @@ export const transferRoutes: readonly Route[] = [
     answers: {
       200: { description: "The lines", type: "application/x-ndjson", schema: importLineSchema },
     },
-    problems: ["invalid-argument", "not-ready", "storage-failed"],
+    problems: ["invalid-argument", "not-ready", "storage-failed", "internal"],
     handle: exportLines,
   },
   {
@@ -64,6 +64,7 @@ export const transferRoutes: readonly Route[] = [
       "too-many-requests",
       "storage-failed",
       "storage-full",
+      "internal",
     ],
     handle: importLines,
   },
@@ -71,15 +72,17 @@ export const transferRoutes: readonly Route[] = [
 
 function exportLines(exchange: Exchange): Answer {
   const { prefix = "" } = readQuery(exchange, exportQuery);
-  const chunks = exportEntries(exchange.context.node, prefix);
+  const chunks = exportEntries(exchange.context.node, prefix)[Symbol.iterator]();
+  // Made before the head goes out: a storage that fails is an answer, and no connection that breaks.
+  let chunk = chunks.next();
   return {
     status: 200,
     headers: ["Content-Type", "application/x-ndjson", "Cache-Control", "no-cache"],
     body: async (response, signal) => {
-      for (const chunk of chunks) {
+      for (; chunk.done !== true; chunk = chunks.next()) {
         if (signal.aborted) return;
         // Nothing is read ahead of the client: a slow one holds one chunk, not the data set.
-        if (!response.write(chunk)) await once(response, "drain", { signal });
+        if (!response.write(chunk.value)) await once(response, "drain", { signal });
         else await nextTurn();
       }
     },

@@ -38,6 +38,7 @@ const writeProblems: readonly ProblemCode[] = [
   "too-many-requests",
   "storage-failed",
   "storage-full",
+  "internal",
 ];
 const conditionHeaders = {
   "If-Match": "write only if the answering node holds one of these; advisory between nodes",
@@ -96,6 +97,7 @@ export const valueRoutes: readonly Route[] = [
       "not-found",
       "not-ready",
       "storage-failed",
+      "internal",
     ],
     handle: get,
   },

@@ -14,11 +14,12 @@ export class AloneLink implements ClusterLink {
   absent = 0;
   /** How far the clocks of the others are ahead of this node's; undefined: none was heard yet. */
   offsetMs: number | undefined = 0;
-  readonly #map: VersionedMap;
+  /** The entries of the node; a test makes its calls fail. */
+  readonly map: VersionedMap;
 
   /** @param map the entries of the node */
   constructor(map: VersionedMap) {
-    this.#map = map;
+    this.map = map;
   }
 
   reasons(): readonly string[] {
@@ -52,7 +53,7 @@ export class AloneLink implements ClusterLink {
   members(): readonly ClusterMember[] {
     return [
       {
-        id: this.#map.node,
+        id: this.map.node,
         name: "alone",
         address: this.address,
         httpAddress: null,
@@ -68,7 +69,7 @@ export class AloneLink implements ClusterLink {
   }
 
   async explain(key: string): Promise<Explanation> {
-    const held = this.#map.peek(key);
+    const held = this.map.peek(key);
     const etag = held === undefined ? undefined : versionToEtag(held.version);
     return {
       key,
@@ -76,7 +77,7 @@ export class AloneLink implements ClusterLink {
       reason: etag === undefined ? "no member holds the key" : "it is the only version",
       members: [
         {
-          node: this.#map.node,
+          node: this.map.node,
           name: "alone",
           state: "alive",
           counts: true,
