@@ -80,6 +80,10 @@ export class GossipHost {
       summary: () => toSummary(this.shared.readSummary(), this.generation, false),
       onRejected: (code, from, detail) =>
         this.#warn(`stream-${code}`, { code, from, detail }, `stream turned away: ${code}`),
+      onCut: (code, { purpose, peer }, detail) => {
+        const fields = { code, purpose, peer: peer.id, from: peer.address, detail };
+        this.#warn(`stream-cut-${code}`, fields, `stream cut: ${code}`);
+      },
       onHandlerError: (error, { purpose, peer }) => {
         const fields = { purpose, peer: peer.id, error: String(error) };
         this.#warn(`handler-${purpose}`, fields, "a stream handler threw");

@@ -4,7 +4,7 @@ import { type LocalHello, openPeerStream } from "./_stream_handshake.ts";
 import type { StreamKeyring } from "./_stream_keyring.ts";
 import { PeerListener, type ListenerCounters, type RejectionCode } from "./peer_listener.ts";
 import type { PeerStream } from "./peer_stream.ts";
-import { PeerStreamError } from "./peer_stream_error.ts";
+import { PeerStreamError, type PeerStreamErrorCode } from "./peer_stream_error.ts";
 
 /** Takes over a stream; it may take as long as it likes. */
 export type StreamHandler = (stream: PeerStream) => void | Promise<void>;
@@ -21,6 +21,8 @@ export interface StreamHubOptions {
   merge: (members: readonly Member[], from: string) => Promise<void>;
   summary: () => Summary;
   onRejected: (code: RejectionCode, from: string, detail: string) => void;
+  /** A stream that had said hello ended because of what its other side did, or did not. */
+  onCut: (code: CutCode, stream: PeerStream, detail: string) => void;
   onHandlerError: (error: unknown, stream: PeerStream) => void;
 }
 
@@ -29,7 +31,28 @@ export interface StreamCounters extends ListenerCounters {
   opened: number;
   openFailed: number;
   open: number;
+  /** Streams that were cut after the hello, by what the other side did: see {@linkcode CutCode}. */
+  cut: Partial<Record<CutCode, number>>;
 }
+
+/**
+ * Why a stream is cut after both sides said hello: bytes that are no frame, a frame above the limit, no
+ * progress in a frame or in taking what is sent, more waiting to be sent than it takes.
+ */
+export type CutCode = Extract<
+  PeerStreamErrorCode,
+  "malformed" | "too-large" | "timeout" | "overflow"
+>;
+
+const cutCodes: ReadonlySet<string> = new Set<CutCode>([
+  "malformed",
+  "too-large",
+  "timeout",
+  "overflow",
+]);
+
+/** Streams of one member: gossip and replication need four of them at once. */
+const maxPerPeer = 16;
 
 /** Questions that one probe stream is answered. */
 const maxProbes = 64;
@@ -44,6 +67,7 @@ export class StreamHub {
   #opening = 0;
   #opened = 0;
   #openFailed = 0;
+  readonly #cut: Partial<Record<CutCode, number>> = {};
 
   constructor(options: StreamHubOptions) {
     this.#options = options;
@@ -57,6 +81,7 @@ export class StreamHub {
       opened: this.#opened,
       openFailed: this.#openFailed,
       open: this.#streams().length,
+      cut: { ...this.#cut },
     };
   }
 
@@ -72,6 +97,7 @@ export class StreamHub {
       maxConnections,
       maxStrangers: Math.max(8, maxConnections >> 2),
       helloTimeoutMs,
+      maxPerPeer,
       serves: (purpose) => this.#handlers.has(purpose),
       onStream: (stream) => void this.#serve(stream),
       onRejected: this.#options.onRejected,
@@ -126,6 +152,7 @@ export class StreamHub {
       this.#opened += 1;
       this.#outgoing.add(stream);
       void stream.closed.then(() => this.#outgoing.delete(stream));
+      this.#watch(stream);
       return stream;
     } catch (error) {
       this.#openFailed += 1;
@@ -157,7 +184,17 @@ export class StreamHub {
     return [...(this.#listener?.streams ?? []), ...this.#outgoing];
   }
 
+  #watch(stream: PeerStream): void {
+    void stream.closed.then((error) => {
+      if (error === undefined || !cutCodes.has(error.code)) return;
+      const code = error.code as CutCode;
+      this.#cut[code] = (this.#cut[code] ?? 0) + 1;
+      this.#options.onCut(code, stream, error.message);
+    });
+  }
+
   async #serve(stream: PeerStream): Promise<void> {
+    this.#watch(stream);
     try {
       await this.#handlers.get(stream.purpose)?.(stream);
     } catch (error) {

@@ -30,6 +30,8 @@ export interface PeerListenerOptions {
   maxConnections: number;
   /** Connections that have not said a valid hello yet; one more cuts the oldest of them. */
   maxStrangers: number;
+  /** Streams of one member at once; one more cuts the oldest of them, so that it only harms itself. */
+  maxPerPeer: number;
   /** For TLS and hello together, ms. */
   helloTimeoutMs: number;
   /** Whether streams of this purpose are served. */
@@ -257,8 +259,18 @@ export class PeerListener {
     this.#counters.accepted += 1;
     frames.maxFrameBytes = MAX_FRAME_BYTES;
     frames.send({ body: { type: "hello", ...own } });
+    this.#makeRoom(hello.id, from);
     connection.stream = new PeerStream(frames, { purpose, hello, incoming: true, keyId });
     this.#options.onStream(connection.stream);
+  }
+
+  #makeRoom(id: string, from: string): void {
+    const { maxPerPeer } = this.#options;
+    const own = this.streams.filter(({ peer, isOpen }) => isOpen && peer.id === id);
+    if (own.length < maxPerPeer) return;
+    const detail = `${id} has ${own.length} streams open: the oldest is cut`;
+    this.#count("too-many", from, detail);
+    own[0]?.destroy(new PeerStreamError("closed", detail));
   }
 
   #reject(connection: Connection, code: RejectionCode, detail: string): void {

@@ -45,6 +45,7 @@ describe("PeerListener", () => {
       limits: streamLimits(2_000),
       maxConnections: 64,
       maxStrangers: 8,
+      maxPerPeer: 32,
       helloTimeoutMs: 2_000,
       serves: (purpose) => purpose === "test",
       onStream: (stream) => void served.push(stream),
@@ -278,6 +279,17 @@ describe("PeerListener", () => {
     const served = more.filter(({ status }) => status === "fulfilled").length;
     expect(served).to.be.lessThan(6);
     expect(listener.streams.length).to.be.at.most(6);
+  });
+
+  it("cuts the oldest stream of a member that opens too many, and nobody else's", async () => {
+    const { listener, served, rejected } = await listen({ maxPerPeer: 3 });
+    const other = await open(listener, { local: hello("0e".repeat(16)) });
+    for (let n = 0; n < 10; n += 1) await open(listener);
+    await until(() => served.length === 11 && listener.streams.length === 4);
+    expect(rejected).to.deep.equal(Array.from({ length: 7 }, () => "too-many"));
+    const open3 = served.filter(({ isOpen, peer }) => isOpen && peer.id === clientId);
+    expect(open3).to.deep.equal(served.slice(-3));
+    expect(other.isOpen).to.equal(true);
   });
 
   it("cuts a peer that stalls in the middle of a frame", async () => {

@@ -30,6 +30,9 @@ export interface Context {
   /** This node's generation. */
   generation: number;
 
+  /** When the host was last told that a peer misbehaves. */
+  readonly misbehavedAt: Map<string, number>;
+
   /** How late the event loop is, in milliseconds. */
   delayMs: number;
 
@@ -42,6 +45,26 @@ export interface Context {
 /** Tells the host. */
 export function notify(context: Context, event: ReplicationEvent): void {
   context.emit({ type: "notify", event });
+}
+
+/** The host is told at most so often of one peer, and of so many peers: who misbehaves fills no log. */
+const MISBEHAVED_EVERY_MS = 10_000;
+const MISBEHAVED_PEERS = 64;
+
+/** A peer sent what no peer may: counted always, told at a bounded rate. */
+export function tellMisbehaved(context: Context, peer: string, detail: string, now: number): void {
+  const { metrics, misbehavedAt } = context;
+  metrics.misbehaved += 1;
+  const at = misbehavedAt.get(peer);
+  if (at !== undefined && Math.abs(now - at) < MISBEHAVED_EVERY_MS) return;
+  if (at === undefined && misbehavedAt.size >= MISBEHAVED_PEERS) {
+    for (const [other, then] of misbehavedAt) {
+      if (Math.abs(now - then) >= MISBEHAVED_EVERY_MS) misbehavedAt.delete(other);
+    }
+    if (misbehavedAt.size >= MISBEHAVED_PEERS) return;
+  }
+  misbehavedAt.set(peer, now);
+  notify(context, { type: "misbehaved", peer, detail });
 }
 
 /** The members that can be reached: alive or suspect, in the order of their ids. */

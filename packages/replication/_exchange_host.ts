@@ -105,6 +105,9 @@ export interface ExchangeResult {
   /** Why it is not complete; empty if it is. */
   readonly code: string;
 
+  /** What was wrong, for people; empty if nothing was. */
+  readonly detail: string;
+
   /** After what time the peer wants to be asked again, if it was busy. */
   readonly retryAfterMs: number;
 

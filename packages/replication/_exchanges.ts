@@ -1,5 +1,5 @@
 import type { Context } from "./_context.ts";
-import { isReachable, notify } from "./_context.ts";
+import { isReachable, notify, tellMisbehaved } from "./_context.ts";
 import type { ExchangeHost, ExchangeResult, SessionView } from "./_exchange_host.ts";
 import { ExchangeSession } from "./exchange_session.ts";
 
@@ -17,6 +17,8 @@ interface Pace {
 
 /** Sessions that peers may open before it is known whether they are served. */
 const MAX_UNSETTLED = 8;
+/** Of one peer: who opens many and says nothing takes nobody else's place. */
+const MAX_UNSETTLED_OF_PEER = 2;
 const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
 const BUSY_MS = 500;
@@ -107,9 +109,15 @@ export class Exchanges {
       now,
     });
     let unsettled = 0;
-    for (const other of this.#sessions.values()) if (other.reason === "") unsettled += 1;
+    let ofPeer = 0;
+    for (const other of this.#sessions.values()) {
+      if (other.reason !== "") continue;
+      unsettled += 1;
+      if (other.peer === peer) ofPeer += 1;
+    }
     this.#sessions.set(stream, session);
-    if (unsettled >= MAX_UNSETTLED) session.refuse(now, "busy", BUSY_MS);
+    const isFull = unsettled >= MAX_UNSETTLED || ofPeer >= MAX_UNSETTLED_OF_PEER;
+    if (isFull) session.refuse(now, "busy", BUSY_MS);
     else session.start(now);
   }
 
@@ -134,8 +142,7 @@ export class Exchanges {
     if (result.complete) metrics.exchangesComplete += 1;
     else if (result.code !== "busy") metrics.exchangesIncomplete += 1;
     if (result.code === "misbehaved") {
-      metrics.misbehaved += 1;
-      notify(this.#context, { type: "misbehaved", peer: session.peer, detail: "exchange" });
+      tellMisbehaved(this.#context, session.peer, `exchange: ${result.detail}`, now);
     }
     this.#pace(session, result, now);
     if (result.code !== "busy") {

@@ -2,7 +2,7 @@ import type { Entry } from "@dnd/store";
 import { compareVersions, StorageError } from "@dnd/store";
 import type { Backpressure } from "./_backpressure.ts";
 import type { Context } from "./_context.ts";
-import { isReachable, notify } from "./_context.ts";
+import { isReachable, tellMisbehaved } from "./_context.ts";
 import { entryBytes } from "./entry_bytes.ts";
 import type { SizedFrame } from "./entry_frames.ts";
 import { entryFrames, withoutValue } from "./entry_frames.ts";
@@ -230,8 +230,7 @@ export class Pushes {
       if (!(error instanceof ExchangeError)) throw error;
       const peer = this.#incoming.get(stream)?.peer ?? this.#outgoing.get(stream)?.peer ?? "";
       if (error.code === "misbehaved") {
-        this.#context.metrics.misbehaved += 1;
-        notify(this.#context, { type: "misbehaved", peer, detail: error.message });
+        tellMisbehaved(this.#context, peer, error.message, now);
       }
       this.#context.emit({ type: "close-stream", stream, error: error.message });
       this.handleClosed(stream, now);

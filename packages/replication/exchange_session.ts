@@ -427,6 +427,7 @@ export class ExchangeSession implements SessionView {
     this.result = {
       complete: how.promise !== undefined,
       code,
+      detail: how.error ?? "",
       retryAfterMs: how.retryAfterMs ?? 0,
       promise: how.promise,
       peerReady: this.#peerOpen?.ready ?? false,

@@ -4,7 +4,14 @@ import type { Member, Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import { Backpressure } from "./_backpressure.ts";
 import type { Context, Peer } from "./_context.ts";
-import { expiryNow, isReachable, notify, promiseLimit, readNow } from "./_context.ts";
+import {
+  expiryNow,
+  isReachable,
+  notify,
+  promiseLimit,
+  readNow,
+  tellMisbehaved,
+} from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
 import { DifferenceDetector } from "./difference_detector.ts";
 import { ExchangeError } from "./exchange_error.ts";
@@ -135,6 +142,7 @@ export class Replicator {
       metrics: this.metrics,
       peers: this.#peers,
       generation: dependencies.generation,
+      misbehavedAt: new Map(),
       delayMs: 0,
       emit: (effect) => this.#effects.push(effect),
       onCommitted: (callback) => this.#callbacks.push(callback),
@@ -210,8 +218,7 @@ export class Replicator {
         if (!(error instanceof ExchangeError)) throw error;
         this.metrics.rumorsRefused += update.entries.length;
         if (error.code !== "misbehaved") return;
-        this.metrics.misbehaved += 1;
-        notify(this.#context, { type: "misbehaved", peer: from, detail: error.message });
+        tellMisbehaved(this.#context, from, error.message, now);
       }
     });
   }

@@ -194,8 +194,14 @@ class ClusterRun {
   /** Who has seeds that answer is not ready alone before ten seconds have passed (rule 12). */
   #checkReady(): void {
     for (const { record } of this.#nodes()) {
+      let skewedAt = Infinity;
       for (const { sinceStartMs, seeded, event } of record.events) {
-        if (event.type !== "ready" || !event.alone || !seeded || sinceStartMs > 9000) continue;
+        if (event.type === "not-ready" && event.reason === "skewed") skewedAt = sinceStartMs;
+        if (event.type !== "ready") continue;
+        // It had been ready before, and says so again because its clock is right.
+        const again = skewedAt <= sinceStartMs;
+        skewedAt = Infinity;
+        if (again || !event.alone || !seeded || sinceStartMs > 9000) continue;
         this.#ledger.report("ready", `alone after ${Math.round(sinceStartMs)} ms, with seeds`);
       }
     }
