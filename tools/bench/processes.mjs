@@ -128,42 +128,64 @@ export class Caller {
 
 /**
  * One keep-alive connection that asks for one thing at a time, with as little work of its own as possible:
- * where a round trip is measured, a client that takes half a millisecond of processor time is most of it.
+ * where a round trip is measured, a client that takes half a millisecond of processor time is most of it. A
+ * request is bytes that were made before; of an answer only the status and where it ends are read.
  */
 export class Prober {
   #socket;
-  /** @type {((text: string) => void) | undefined} */
+  /** @type {((status: number) => void) | undefined} */
   #answered;
+  /** @type {((error: Error) => void) | undefined} */
+  #failed;
+  /** @type {Buffer} */
+  #rest = Buffer.alloc(0);
 
   /** @param {NodeProcess} node */
   constructor({ host, port }) {
     this.#socket = net.connect({ host, port, noDelay: true });
-    this.#socket.setEncoding("latin1");
-    let text = "";
-    this.#socket.on("data", (chunk) => {
-      text += chunk;
-      const head = text.indexOf("\r\n\r\n");
-      if (head < 0) return;
-      const length = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0);
-      if (text.length < head + 4 + length) return;
-      const whole = text;
-      text = "";
-      this.#answered?.(whole);
+    this.#socket.on("data", (chunk) => this.#take(chunk));
+    this.#socket.on("error", (error) => this.#failed?.(error));
+    this.#socket.on("close", () => this.#failed?.(new Error("the connection was closed")));
+  }
+
+  /**
+   * The bytes of a request.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {string} [body]
+   */
+  static request(method, path, body = "") {
+    const length = method === "GET" ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+    return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${length}\r\n${body}`);
+  }
+
+  /** The status of the answer. @param {Buffer} request @returns {Promise<number>} */
+  ask(request) {
+    return new Promise((done, fail) => {
+      this.#answered = done;
+      this.#failed = fail;
+      this.#socket.write(request);
     });
   }
 
-  /** The status of a GET. @param {string} path @returns {Promise<number>} */
-  get(path) {
-    return new Promise((done, fail) => {
-      this.#answered = (text) => done(Number(text.slice(9, 12)));
-      this.#socket.once("error", fail);
-      this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, () => {
-        this.#socket.off("error", fail);
-      });
-    });
+  /** @param {Buffer} chunk */
+  #take(chunk) {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#rest = bytes;
+    const head = bytes.indexOf("\r\n\r\n");
+    if (head < 0) return;
+    const status = (bytes[9] - 48) * 100 + (bytes[10] - 48) * 10 + (bytes[11] - 48);
+    if (status !== 204 && status !== 304) {
+      const at = /\r\ncontent-length: *(\d+)/i.exec(bytes.latin1Slice(0, head));
+      if (bytes.length < head + 4 + Number(at?.[1] ?? 0)) return;
+    }
+    this.#rest = Buffer.alloc(0);
+    this.#answered?.(status);
   }
 
   close() {
+    this.#failed = undefined;
     this.#socket.destroy();
   }
 }
