@@ -18,6 +18,8 @@ const MAX_CHANGES = 4096;
 const marks = new Int32Array(16384);
 let lastMark = 0;
 
+const NOTHING: ReturnType<Core["readForWrite"]> = { previous: undefined, damaged: false };
+
 /** Merges entries of other replicas into a map: see `VersionedMap.merge`. */
 export function mergeInto(
   core: Core,
@@ -79,7 +81,8 @@ class Merge {
     const keyHash = lastHash[0] ?? 0;
     const mark = keyHash & (marks.length - 1);
     if (marks[mark] === lastMark) this.#flushIfChanged(key, keyHash);
-    const { previous, damaged } = core.readForWrite(key);
+    const { previous, damaged } =
+      core.engine.mayHold?.(keyHash) === false ? NOTHING : core.readForWrite(key);
     if (previous === undefined && !damaged && this.#options.rumor === true) {
       if (version.time <= core.state.horizon) {
         this.#refuse(entry, "below-horizon", ahead); // rule 1: it may be what a reaped delete deleted

@@ -165,6 +165,12 @@ export interface Engine {
   admit(bytes: number): void;
 
   /**
+   * `false`: no key with this hash (its high word) is held, damaged or not, which is known without reading.
+   * Absent: nothing is known so.
+   */
+  mayHold?(keyHash: number): boolean;
+
+  /**
    * Whether {@linkcode Engine.write} makes its own copy of the values, and moves the entries to it
    * (`StoredEntry.move`). Absent: the map makes a copy of each value before.
    */

@@ -23,6 +23,7 @@ import { CommitError } from "./_environment.ts";
 import { FreeSpace } from "./_free_space.ts";
 import type { Group } from "./_group.ts";
 import { leafDeltas } from "./_group_writer.ts";
+import { KnownKeys } from "./_known_keys.ts";
 import { LeafSums } from "./_leaf_sums.ts";
 import { MergedReader } from "./_merged_reader.ts";
 import { Overlay } from "./_overlay.ts";
@@ -60,6 +61,8 @@ export class LmdbEngine implements Engine {
   readonly #space: FreeSpace;
   readonly #queue: CommitQueue;
   readonly #overlay = new Overlay();
+  /** Absent: the file held something when it was opened. */
+  readonly #known: KnownKeys | undefined;
   readonly #reads: MergedReader;
   readonly #meta: Map<string, Uint8Array | undefined>;
 
@@ -82,6 +85,8 @@ export class LmdbEngine implements Engine {
     });
     this.#meta = file.meta;
     this.#state = { ...file.state.map };
+    const isNew = file.environment.transaction === 0 && this.#state.counter === 0;
+    if (isNew) this.#known = new KnownKeys();
     this.#committer = new Committer(file, ceiling);
     this.#queue = new CommitQueue({
       deadlineMs: options.commitDeadlineMs ?? DEFAULT_DEADLINE_MS,
@@ -126,6 +131,10 @@ export class LmdbEngine implements Engine {
     }
   }
 
+  mayHold(keyHash: number): boolean {
+    return this.#known?.has(keyHash) !== false;
+  }
+
   admit(bytes: number): void {
     this.#check();
     const pending = this.#queue.bytes;
@@ -156,6 +165,9 @@ export class LmdbEngine implements Engine {
       const isMarked = change.damaged === true;
       if (isMarked !== wasMarked) reads.marks += isMarked ? 1 : -1;
       if (reads.suspects.size > 0) reads.suspects.delete(change.key);
+      if (this.#known !== undefined && change.entry !== undefined) {
+        this.#known.add(change.entry.keyHash);
+      }
       this.#overlay.set(group.add(change, wasMarked));
     }
     group.addRest(batch);
