@@ -6,7 +6,7 @@ import { createTestCluster } from "../create_test_cluster.ts";
 import type { DndNode } from "../dnd_node.ts";
 import { toNodeError } from "../node_error.ts";
 import { parseTokenFile } from "../token_file.ts";
-import { ApiChecker, type ApiDocument, type Ask } from "./_test_api.ts";
+import { ApiChecker, type ApiDocument, type Ask } from "./_test_utils.ts";
 
 const tokens = parseTokenFile("admin admintoken\nread readtoken", "tokens");
 const kv = "/kv/{key}";

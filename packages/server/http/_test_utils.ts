@@ -1,6 +1,6 @@
 // Holds the answers of running nodes against their OpenAPI document.
 import assert from "node:assert/strict";
-import { request } from "node:http";
+import { request, type IncomingHttpHeaders } from "node:http";
 import { Ajv2020 as Ajv, type ValidateFunction } from "ajv/dist/2020.js";
 
 interface Media {
@@ -86,7 +86,7 @@ export class ApiChecker {
       if (sometimes.includes(name)) continue;
       assert.ok(headers[name.toLowerCase()] !== undefined, `${where} has no ${name}`);
     }
-    const type = String(headers["content-type"] ?? "");
+    const type = headers["content-type"] ?? "";
     const place = `${method.toLowerCase()} ${path} ${status}`;
     if (method === "HEAD" || status === 204 || status === 304) {
       assert.ok(method === "HEAD" || text === "", where);
@@ -126,7 +126,7 @@ export class ApiChecker {
     const { token = "admintoken", body, unfinished = false, port = this.#port } = ask;
     return new Promise<{
       status: number;
-      headers: Readonly<Record<string, unknown>>;
+      headers: IncomingHttpHeaders;
       text: string;
     }>((resolve, reject) => {
       const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
