@@ -97,7 +97,7 @@ export class CommitQueue {
     this.#schedule();
     if (
       last !== undefined &&
-      !(this.#flying && this.#groups.length === 1) &&
+      !last.isBegun &&
       last.changes.size < MOST_CHANGES &&
       last.bytes < MOST_BYTES
     ) {
@@ -145,6 +145,7 @@ export class CommitQueue {
     const group = this.#groups[0];
     if (group === undefined || this.#flying || this.#failure !== undefined) return;
     this.#flying = true;
+    group.isBegun = true;
     const startedAt = this.#now();
     const deadline = this.#startDeadline();
     this.#options.commit(group).then(

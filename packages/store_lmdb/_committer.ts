@@ -1,14 +1,20 @@
 import type { MapState } from "@dnd/store";
 import type { CeilingFile } from "./_ceiling_file.ts";
 import { type DataFile, schemaRow } from "./_data_file.ts";
+import type { RowWriter } from "./_environment.ts";
 import type { Group } from "./_group.ts";
-import { leafDeltas, writeGroup } from "./_group_writer.ts";
+import { sumGroup, writeRest } from "./_group_writer.ts";
+import { journalRow, writeJournal } from "./_journal.ts";
+import { Mover } from "./_mover.ts";
 import { TAG_STATE, plainRow } from "./_rows.ts";
 import { encodeState } from "./_state_row.ts";
 
+/** Entries that are larger than this on average are written to their rows at once: once is enough for them. */
+const LARGE_BYTES = 4096;
+
 /**
  * Writes groups to the data file, one at a time, and keeps what is written with every one of them: the
- * ceiling, the number of the transaction, and how far the index of heads reaches.
+ * ceiling, and the number of the transaction.
  *
  * The ceiling belongs to an epoch. Lowering it (rule 8) begins a new one; what an older epoch has left in the
  * ceiling file does not count then.
@@ -23,10 +29,9 @@ export class Committer {
   #written: { readonly epoch: number; readonly ceiling: number };
 
   #transaction: number;
-  #indexedCounter: number;
 
-  /** Whether the commit under way writes the heads. */
-  #indexes = false;
+  /** What moves changes from the journal to their rows. */
+  readonly #mover: Mover;
 
   /** The highest counter on disk. */
   committedCounter: number;
@@ -34,7 +39,8 @@ export class Committer {
   /** How many commits there were. */
   commits = 0;
 
-  constructor(file: DataFile, ceilingFile: CeilingFile) {
+  /** @param mostJournaled how many changes wait in the journal before they are moved */
+  constructor(file: DataFile, ceilingFile: CeilingFile, mostJournaled: number) {
     const { state } = file;
     this.#file = file;
     this.#ceilingFile = ceilingFile;
@@ -42,7 +48,7 @@ export class Committer {
     this.#ceiling = Math.max(state.ceiling, ceilingFile.ceiling(state.epoch));
     this.#written = { epoch: this.#epoch, ceiling: this.#ceiling };
     this.#transaction = file.environment.transaction;
-    this.#indexedCounter = state.indexedCounter;
+    this.#mover = new Mover(mostJournaled, file.journal);
     this.committedCounter = state.map.counter;
   }
 
@@ -74,31 +80,43 @@ export class Committer {
     group.state ??= { ...state };
   }
 
-  /** Writes a group: entries, indexes, deltas of leaf sums and state in one transaction (rule 6). */
+  /** Whether changes lie in the journal that are not in their rows. */
+  get hasJournal(): boolean {
+    return !this.#mover.isIdle;
+  }
+
+  /** Writes a group: its changes, deltas of leaf sums and state in one transaction (rule 6). */
   commit(group: Group): Promise<void> {
-    const { environment, sums, reader, state } = this.#file;
-    if (!group.isSummed) for (const delta of leafDeltas(group)) sums.xor(delta);
+    const { environment, sums, state } = this.#file;
+    if (!group.isSummed) sumGroup(group, sums);
     group.isSummed = true; // also if the commit has to be tried again
     const { epoch, marks: damaged } = group;
     const ceiling = Math.max(group.ceiling, this.#ceilingOf(epoch));
     const transaction = this.#transaction + 1;
     this.#written = { epoch, ceiling };
     const map = group.state ?? state.map;
-    this.#indexes = group.isLast || reader.buffer.isFull(group.changes.size);
-    const indexedCounter = this.#indexes ? map.counter : this.#indexedCounter;
     return environment.commit((writer) => {
       if (transaction === 1) {
         const { row, value } = schemaRow();
         writer.put(row, value);
       }
-      writeGroup(group, writer);
-      if (this.#indexes) reader.buffer.write(group, writer);
+      writeRest(group, writer);
+      const isJournaled = !isDirect(group);
+      if (isJournaled) this.#journal(group, transaction, writer);
+      const journalRows = this.#mover.write(group, isJournaled ? transaction : 0, writer);
       sums.write(transaction, writer);
       const { rootHigh, rootLow } = sums;
-      const numbers = { ceiling, epoch, transaction, damaged, indexedCounter, rootHigh, rootLow };
+      const numbers = { ceiling, epoch, transaction, damaged, journalRows, rootHigh, rootLow };
       const row = plainRow(TAG_STATE);
       writer.put(row, encodeState(row, { map, ...numbers }));
     });
+  }
+
+  #journal(group: Group, transaction: number, writer: RowWriter): void {
+    if (group.changes.size === 0) return;
+    const row = journalRow(transaction);
+    group.journal ??= writeJournal(group, row);
+    writer.put(row, group.journal.bytes, 0, group.journal.end);
   }
 
   /** What is on disk of the ceiling in an epoch. */
@@ -107,18 +125,24 @@ export class Committer {
     return this.#written.epoch === epoch ? this.#written.ceiling : 0;
   }
 
-  /** The commit of a group has succeeded. */
-  committed(group: Group): void {
-    const { sums, reader } = this.#file;
+  /**
+   * The commit of a group has succeeded.
+   *
+   * @returns groups whose changes are in their rows now
+   */
+  committed(group: Group): readonly Group[] {
+    const { sums } = this.#file;
     const counter = group.state?.counter ?? this.committedCounter;
     sums.committed();
     this.#transaction += 1;
     this.commits += 1;
     if (group.epoch === this.#epoch) this.#ceiling = Math.max(this.#ceiling, group.ceiling);
-    if (this.#indexes) {
-      reader.buffer.clear();
-      this.#indexedCounter = counter;
-    } else reader.buffer.addGroup(group);
     this.committedCounter = counter;
+    return this.#mover.committed();
   }
+}
+
+/** Whether the changes of a group go to their rows at once, and all that wait before them. */
+function isDirect({ moves, changes, bytes }: Group): boolean {
+  return moves === Infinity || (changes.size > 0 && bytes > LARGE_BYTES * changes.size);
 }

@@ -1,20 +1,25 @@
 // Opening a data file: what must be read before the first entry, and what must be right before anything
 // is written.
-import { ALGORITHM, StorageError } from "@dnd/store";
+import { ALGORITHM, type Head, StorageError } from "@dnd/store";
 import { join } from "node:path";
 import { type Environment, openEnvironment } from "./_environment.ts";
 import { syncFolder } from "./_durable_files.ts";
 import { LeafSums } from "./_leaf_sums.ts";
 import { readMetaPages } from "./_meta_pages.ts";
-import { LAYOUT } from "./_record.ts";
+import { Group, type HeldRows } from "./_group.ts";
+import type { Moved } from "./_mover.ts";
+import { writeHead } from "./_record.ts";
 import { Damage, RowReader } from "./_row_reader.ts";
 import {
   CHECK_BYTES,
+  LAYOUT,
+  OLD_LAYOUT,
   TAG_DELTAS,
   TAG_META,
   TAG_SCHEMA,
   TAG_STATE,
   TAG_SUMS,
+  headRow,
   isIntact,
   plainRow,
   seal,
@@ -36,15 +41,24 @@ export interface DataFile {
   /** Keys that the change log knows, and whose entries cannot be read. */
   readonly suspects: readonly string[];
 
+  /** How many keys are marked as damaged. */
+  readonly marks: number;
+
+  /** What the journal holds: groups of changes, the oldest first. */
+  readonly journal: readonly Moved[];
+
   /** Whether leaf sums were damaged, and made anew from the heads of the entries. */
   readonly hasMendedSums: boolean;
 }
 
 /** The row that says what the others look like. */
-export function schemaRow(): { readonly row: Buffer; readonly value: Buffer } {
+export function schemaRow(layout: number = LAYOUT): {
+  readonly row: Buffer;
+  readonly value: Buffer;
+} {
   const row = plainRow(TAG_SCHEMA);
   const value = Buffer.alloc(CHECK_BYTES + 6);
-  value.writeUInt16LE(LAYOUT, CHECK_BYTES);
+  value.writeUInt16LE(layout, CHECK_BYTES);
   value.writeUInt16LE(ALGORITHM, CHECK_BYTES + 2);
   value.writeUInt16LE(PARTITION_LEVEL, CHECK_BYTES + 4);
   return { row, value: seal(row, value) };
@@ -71,7 +85,8 @@ export async function openDataFile(
   }
   try {
     if (pages === "new") syncFolder(folder);
-    return read(folder, environment);
+    const suspects = await upgrade(folder, environment);
+    return read(folder, environment, suspects);
   } catch (error) {
     await environment.close();
     if (error instanceof DataFolderError) throw error;
@@ -103,28 +118,20 @@ export async function settleCopy(path: string): Promise<void> {
   }
 }
 
-function read(folder: string, environment: Environment): DataFile {
+function read(folder: string, environment: Environment, suspects: readonly string[]): DataFile {
   const sums = new LeafSums();
   const reader = new RowReader(environment);
   const meta = new Map<string, Uint8Array | undefined>();
   if (environment.transaction === 0) {
-    const counts = { ceiling: 0, epoch: 0, transaction: 0, damaged: 0, indexedCounter: 0 };
+    const counts = { ceiling: 0, epoch: 0, transaction: 0, damaged: 0, journalRows: 0 };
     const state = { map: EMPTY_STATE, ...counts, rootHigh: 0, rootLow: 0 };
-    return { environment, reader, sums, state, meta, suspects: [], hasMendedSums: false };
+    const nothing = { marks: 0, suspects: [], journal: [], hasMendedSums: false };
+    return { environment, reader, sums, state, meta, ...nothing };
   }
   checkSchema(folder, environment);
-  const stateRow = plainRow(TAG_STATE);
-  const stateBytes = readRow(environment, stateRow);
-  const state = stateBytes && decodeState(stateRow, stateBytes);
-  if (state === undefined) throw damaged(folder, "its state is not readable");
-  if (state.transaction !== environment.transaction) {
-    throw damaged(
-      folder,
-      `it shows transaction ${environment.transaction}, but holds the state of ${state.transaction}`,
-    );
-  }
-  const suspects = loadHeads(reader, state);
-  const hasMendedSums = loadSums(environment, reader, sums, state);
+  const state = readState(folder, environment);
+  const { groups: journal, marks } = loadJournal(folder, reader, state);
+  const hasMendedSums = loadSums(environment, sums, state, () => headsOf(reader, journal));
   for (const { key, value } of environment.range({
     from: plainRow(TAG_META),
     to: plainRow(TAG_META + 1),
@@ -132,7 +139,18 @@ function read(folder: string, environment: Environment): DataFile {
     const bytes = isIntact(key, value) ? new Uint8Array(value.subarray(CHECK_BYTES)) : undefined;
     meta.set(key.toString("utf8", 1), bytes);
   }
-  return { environment, reader, sums, state, meta, suspects, hasMendedSums };
+  const damages = state.damaged + marks;
+  return {
+    environment,
+    reader,
+    sums,
+    state,
+    marks: damages,
+    meta,
+    suspects,
+    journal,
+    hasMendedSums,
+  };
 }
 
 function readRow(environment: Environment, row: Buffer): Buffer | undefined {
@@ -140,13 +158,30 @@ function readRow(environment: Environment, row: Buffer): Buffer | undefined {
   return value && Buffer.from(value.subarray(0, environment.lastLength));
 }
 
-function checkSchema(folder: string, environment: Environment): void {
-  const { row, value: known } = schemaRow();
+function readState(folder: string, environment: Environment): StoredState {
+  const row = plainRow(TAG_STATE);
+  const bytes = readRow(environment, row);
+  const state = bytes && decodeState(row, bytes);
+  if (state === undefined) throw damaged(folder, "its state is not readable");
+  if (state.transaction !== environment.transaction) {
+    throw damaged(
+      folder,
+      `it shows transaction ${environment.transaction}, but holds the state of ${state.transaction}`,
+    );
+  }
+  return state;
+}
+
+/** @returns the layout of the file */
+function checkSchema(folder: string, environment: Environment): number {
+  const { row } = schemaRow();
   const value = readRow(environment, row);
   if (value === undefined || !isIntact(row, value)) {
     throw damaged(folder, "its schema is not readable");
   }
-  if (value.equals(known)) return;
+  for (const layout of [LAYOUT, OLD_LAYOUT]) {
+    if (value.equals(schemaRow(layout).value)) return layout;
+  }
   const numbers = [0, 2, 4].map((at) => value.readUInt16LE(CHECK_BYTES + at)).join(", ");
   throw new DataFolderError(
     "version",
@@ -156,24 +191,90 @@ function checkSchema(folder: string, environment: Environment): void {
   );
 }
 
-/** Reads the heads that the index lacks, from the end of the change log; returns keys it cannot read. */
-function loadHeads(reader: RowReader, state: StoredState): string[] {
+/**
+ * Makes a file of layout 1 one of layout 2, in one transaction. It has no journal, and the index of heads
+ * lacks the entries behind a counter: these are written.
+ *
+ * @returns keys that the change log knows, and whose entries cannot be read
+ */
+async function upgrade(folder: string, environment: Environment): Promise<string[]> {
+  if (environment.transaction === 0) return [];
+  if (checkSchema(folder, environment) !== OLD_LAYOUT) return [];
+  const state = readState(folder, environment);
+  const reader = new RowReader(environment);
   const suspects: string[] = [];
-  for (const { counter, key } of reader.changes(state.indexedCounter)) {
+  const heads: Head[] = [];
+  for (const { counter, key } of reader.changes(state.journalRows)) {
     const entry = reader.entry(key, state.damaged > 0);
     if (entry instanceof Damage || entry === undefined) {
       if (!reader.isMarked(key)) suspects.push(key);
-    } else if (entry.counter === counter) reader.buffer.add(entry);
+    } else if (entry.counter === counter) heads.push(entry);
   }
+  const transaction = environment.transaction + 1;
+  await environment.commit((writer) => {
+    for (const head of heads) {
+      const row = headRow(head.keyHash, head.key);
+      writer.put(row, writeHead(head, row));
+    }
+    const schema = schemaRow();
+    writer.put(schema.row, schema.value);
+    const row = plainRow(TAG_STATE);
+    writer.put(row, encodeState(row, { ...state, transaction, journalRows: 0 }));
+  });
   return suspects;
+}
+
+interface LoadedJournal {
+  readonly groups: readonly Moved[];
+
+  /** How many keys are found damaged in it. */
+  readonly marks: number;
+}
+
+/** Reads the changes that were not in their rows when the file was closed, or the process ended. */
+function loadJournal(folder: string, reader: RowReader, state: StoredState): LoadedJournal {
+  const found: Moved[] = [];
+  const unreadable = new Set<string>();
+  const rows = new Map<string, HeldRows>();
+  const marked = new Set(reader.marked());
+  for (const { transaction, changes } of reader.journal()) {
+    if (changes === undefined) throw damaged(folder, "its journal is not readable");
+    const group = new Group();
+    for (const { key, entry, isDamaged, isUnreadable } of changes) {
+      if (isUnreadable) unreadable.add(key);
+      else unreadable.delete(key);
+      let held = rows.get(key);
+      if (held === undefined) {
+        const stored = reader.entry(key, false);
+        const isMarked = marked.has(key);
+        rows.set(key, (held = { held: stored instanceof Damage ? stored.head : stored, isMarked }));
+      }
+      group.restore({ key, entry, isDamaged, rows: held });
+    }
+    found.push({ group, transaction });
+  }
+  if (found.length !== state.journalRows) {
+    throw damaged(folder, `${found.length} rows of its journal are left of ${state.journalRows}`);
+  }
+  return { groups: found, marks: unreadable.size };
+}
+
+/** The heads of all entries, those in the journal among them. */
+function* headsOf(reader: RowReader, journal: readonly Moved[]): Iterable<Head> {
+  const last = new Map<string, Head | undefined>();
+  for (const { group } of journal) {
+    for (const { key, entry } of group.changes.values()) last.set(key, entry);
+  }
+  for (const head of reader.heads(0, 2 ** 32)) if (!last.has(head.key)) yield head;
+  for (const head of last.values()) if (head !== undefined) yield head;
 }
 
 /** @returns whether the rows of sums were damaged, and the sums made anew from the heads of all entries */
 function loadSums(
   environment: Environment,
-  reader: RowReader,
   sums: LeafSums,
   state: StoredState,
+  heads: () => Iterable<Head>,
 ): boolean {
   let isWhole = true;
   for (const { key, value } of environment.range({
@@ -190,8 +291,8 @@ function loadSums(
   }
   if (isWhole && sums.rootHigh === state.rootHigh && sums.rootLow === state.rootLow) return false;
   sums.clear();
-  for (const { keyHash, fingerprintHigh, fingerprintLow } of reader.heads(0, 2 ** 32)) {
-    sums.xor({ leaf: keyHash >>> 17, high: fingerprintHigh, low: fingerprintLow });
+  for (const { keyHash, fingerprintHigh, fingerprintLow } of heads()) {
+    sums.xor(keyHash >>> 17, fingerprintHigh, fingerprintLow);
   }
   return true;
 }

@@ -31,7 +31,11 @@ export interface Row {
 
 /** What a commit writes. */
 export interface RowWriter {
-  put(row: RowKey, value: Buffer): void;
+  /**
+   * Puts a row. Its value, or the part of it from `start` to `end`, must not change until the commit is over; a
+   * part only of a buffer that has its memory to itself.
+   */
+  put(row: RowKey, value: Buffer, start?: number, end?: number): void;
   remove(row: RowKey): void;
 }
 
@@ -77,6 +81,9 @@ export class CommitError extends Error {
     this.code = code;
   }
 }
+
+/** A buffer of which a part is meant. */
+type PartedBuffer = Buffer & { start?: number | undefined; end?: number | undefined };
 
 interface Statistics {
   readonly lastTxnId?: unknown;
@@ -149,7 +156,14 @@ class LmdbEnvironment implements Environment {
     this.#database = database;
     this.#encoder = encoder;
     this.#writer = {
-      put: (row, value) => void database.put(row, value),
+      put: (row, value, start, end) => {
+        if (start !== undefined) {
+          // lmdb's own way to say it: it makes an instruction of the two numbers at once
+          (value as PartedBuffer).start = start;
+          (value as PartedBuffer).end = end;
+        }
+        void database.put(row, value);
+      },
       remove: (row) => void database.remove(row),
     };
   }

@@ -1,9 +1,19 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
+import type { Journal } from "./_journal.ts";
 
 /** A row to put, or to remove if it has no value. */
 export interface Repair {
   readonly row: Buffer;
   readonly value: Buffer | undefined;
+}
+
+/** What the rows of a key hold, whatever waits over them: the changes of a key share this. */
+export interface HeldRows {
+  /** The entry whose rows are there, or of a damaged one what the index says of it. */
+  held: StoredEntry | Head | undefined;
+
+  /** Whether the key is marked as damaged there. */
+  isMarked: boolean;
 }
 
 /** What a group of batches makes of one key. */
@@ -13,20 +23,22 @@ export interface PendingChange {
   /** What the key holds after the group. */
   readonly entry: StoredEntry | undefined;
 
-  /** What it held before the group: the rows to take away. */
+  /** What it held before the group: what leaves the leaf sums. */
   readonly base: StoredEntry | Head | undefined;
+
+  /** What its rows hold: what is to be taken away when the change is moved there. */
+  readonly rows: HeldRows;
 
   /** Whether the key is marked as damaged after the group. */
   readonly isDamaged: boolean;
 
-  /** Whether it was marked, by this group or before it: the mark may have to go. */
-  readonly wasDamaged: boolean;
-
   /** What the change counts for in the bound of the overlay. */
   readonly bytes: number;
 
-  /** The group that it belongs to. */
-  readonly group: Group;
+  /** The bytes of the journal in which its record is, and where. */
+  recordBytes: Buffer | undefined;
+  recordStart: number;
+  recordEnd: number;
 }
 
 /** What a waiting change takes in memory beside its key and value, roughly, in bytes. */
@@ -36,6 +48,20 @@ const CHANGE_BYTES = 400;
 export function pendingBytes(key: string, valueLength: number): number {
   return CHANGE_BYTES + 2 * key.length + valueLength;
 }
+
+/** Copies figures in place: V8 makes a box for each number of a new object. */
+export function copyState(from: Readonly<MapState>, to: MapState): void {
+  to.counter = from.counter;
+  to.changesFloor = from.changesFloor;
+  to.horizon = from.horizon;
+  to.clock = from.clock;
+  to.live = from.live;
+  to.tombstones = from.tombstones;
+  to.expired = from.expired;
+  to.valueBytes = from.valueBytes;
+}
+
+const NO_RECORD = { recordBytes: undefined, recordStart: 0, recordEnd: 0 };
 
 /** Batches that are committed together, in one transaction. */
 export class Group {
@@ -63,14 +89,20 @@ export class Group {
   /** How many keys are marked as damaged after the group. */
   marks = 0;
 
+  /** Whether its commit was begun, perhaps in vain: nothing is added to it any more. */
+  isBegun = false;
+
   /** Whether the deltas of the group are in the leaf sums that go to disk. */
   isSummed = false;
 
   /** Corrections of leaf sums: leaf, then what to XOR. */
   readonly corrections: { leaf: number; high: number; low: number }[] = [];
 
-  /** Whether nothing comes after the group: heads that wait are written with it. */
-  isLast = false;
+  /** The row of the journal that holds the changes, once it was written. */
+  journal: Journal | undefined;
+
+  /** How many changes that wait in the journal are moved to their rows with this group. */
+  moves = 0;
 
   /** Rows that the scrub mends; written before the changes. */
   readonly repairs: Repair[] = [];
@@ -82,36 +114,50 @@ export class Group {
 
   /** Takes in what concerns no single key. */
   addRest(batch: Batch): void {
-    this.state = { ...batch.state };
+    if (this.state === undefined) this.state = { ...batch.state };
+    else copyState(batch.state, this.state);
     const falls = batch.lowerCeiling === true;
     this.ceiling = falls ? batch.ceiling : Math.max(this.ceiling, batch.ceiling);
-    for (const [name, bytes] of batch.meta ?? []) {
+    if (batch.corrections !== undefined) this.corrections.push(...batch.corrections);
+    if (batch.meta === undefined) return;
+    for (const [name, bytes] of batch.meta) {
       this.bytes += (bytes?.length ?? 0) - (this.meta.get(name)?.length ?? 0);
       this.meta.set(name, bytes);
     }
-    this.corrections.push(...(batch.corrections ?? []));
   }
 
   /**
    * Takes in a change.
    *
+   * @param older the change of this key that waits already, of this group or one before it
    * @param wasMarked whether the key was marked as damaged before this change
    */
-  add(change: EntryChange, wasMarked: boolean): PendingChange {
+  add(change: EntryChange, older: PendingChange | undefined, wasMarked: boolean): PendingChange {
     const { key, entry } = change;
-    const before = this.changes.get(key);
+    const previous = change.previous ?? change.damagedHead;
+    const before = older === undefined ? undefined : this.changes.get(key);
     const pending: PendingChange = {
       key,
       entry,
-      base: before === undefined ? (change.previous ?? change.damagedHead) : before.base,
+      base: before === undefined ? previous : before.base,
+      rows: older === undefined ? { held: previous, isMarked: wasMarked } : older.rows,
       isDamaged: change.damaged === true,
-      wasDamaged: wasMarked || before?.wasDamaged === true,
       bytes: pendingBytes(key, entry?.value.length ?? 0),
-      group: this,
+      recordBytes: undefined,
+      recordStart: 0,
+      recordEnd: 0,
     };
     this.bytes += pending.bytes - (before?.bytes ?? 0);
     this.changes.set(key, pending);
     return pending;
+  }
+
+  /** Takes in a change that was found in the journal: it is durable, and in the leaf sums. */
+  restore(found: Pick<PendingChange, "key" | "entry" | "isDamaged" | "rows">): void {
+    const bytes = pendingBytes(found.key, found.entry?.value.length ?? 0);
+    this.bytes += bytes;
+    this.isSummed = true;
+    this.changes.set(found.key, { ...found, base: undefined, bytes, ...NO_RECORD });
   }
 
   /** Resolves when the group is on disk. */

@@ -3,7 +3,6 @@
 // changed, at the end of those before it, and only when these have grown long are the rows of the sums
 // themselves written, in one go, and the changes removed. Both in the same transaction as the entries
 // (rule 6); opening reads at most a few hundred kilobytes, and no entry.
-import type { LeafCorrection } from "@dnd/store";
 import type { RowWriter } from "./_environment.ts";
 import { CHECK_BYTES, TAG_DELTAS, isIntact, numberRow, seal, sumsRow } from "./_rows.ts";
 
@@ -28,26 +27,29 @@ export class LeafSums {
   /** Partitions whose rows are older than the sums. */
   readonly #dirty = new Set<number>();
 
-  /** Leaves that changed since the last commit. */
-  readonly #changed = new Map<number, { high: number; low: number }>();
+  /** Leaves that changed since the last commit, what to XOR into each, and which are there. */
+  readonly #changed: number[] = [];
+  readonly #deltas = new Int32Array(2 * LEAVES);
+  readonly #isChanged = new Uint8Array(LEAVES);
 
   /** The rows of changes, and rows that were found damaged: they go when the sums are written. */
   #logged: Buffer[] = [];
   #loggedBytes = 0;
 
-  /** What the rows of changes will be when the commit under way has succeeded. */
-  #next: { readonly logged: Buffer[]; readonly bytes: number } | undefined;
+  /** The row that the commit under way adds, or `undefined` if it writes the sums. */
+  #next: { readonly row: Buffer | undefined; readonly bytes: number } | undefined;
 
   /** Changes the sum of a leaf. */
-  xor({ leaf, high, low }: LeafCorrection): void {
+  xor(leaf: number, high: number, low: number): void {
     if ((high | low) === 0) return;
     this.#apply(leaf, high, low);
-    const change = this.#changed.get(leaf);
-    if (change === undefined) this.#changed.set(leaf, { high, low });
-    else {
-      change.high ^= high;
-      change.low ^= low;
+    if (this.#isChanged[leaf] === 0) {
+      this.#isChanged[leaf] = 1;
+      this.#changed.push(leaf);
     }
+    const at = 2 * leaf;
+    this.#deltas[at] = (this.#deltas[at] ?? 0) ^ high;
+    this.#deltas[at + 1] = (this.#deltas[at + 1] ?? 0) ^ low;
   }
 
   #apply(leaf: number, high: number, low: number): void {
@@ -72,33 +74,40 @@ export class LeafSums {
 
   /** Writes what changed since the last commit. */
   write(transaction: number, writer: RowWriter): void {
-    const bytes = CHECK_BYTES + DELTA_BYTES * this.#changed.size;
+    const bytes = CHECK_BYTES + DELTA_BYTES * this.#changed.length;
     if (this.#loggedBytes + bytes > FOLD_BYTES || this.#logged.length >= FOLD_ROWS) {
       for (const row of this.#logged) writer.remove(row);
       for (const partition of this.#dirty) this.#writeSums(partition, writer);
-      this.#next = { logged: [], bytes: 0 };
+      this.#next = { row: undefined, bytes: 0 };
       return;
     }
-    if (this.#changed.size === 0) return;
+    if (this.#changed.length === 0) return;
     const value = Buffer.allocUnsafe(bytes);
     let at = CHECK_BYTES;
-    for (const [leaf, { high, low }] of this.#changed) {
+    for (const leaf of this.#changed) {
       value.writeUInt16LE(leaf, at);
-      value.writeInt32LE(high, at + 2);
-      value.writeInt32LE(low, at + 6);
+      value.writeInt32LE(this.#deltas[2 * leaf] ?? 0, at + 2);
+      value.writeInt32LE(this.#deltas[2 * leaf + 1] ?? 0, at + 6);
       at += DELTA_BYTES;
     }
     const row = numberRow(TAG_DELTAS, transaction);
     writer.put(row, seal(row, value));
-    this.#next = { logged: [...this.#logged, row], bytes: this.#loggedBytes + bytes };
+    this.#next = { row, bytes: this.#loggedBytes + bytes };
   }
 
   /** The commit has succeeded. */
   committed(): void {
-    this.#changed.clear();
+    for (const leaf of this.#changed) {
+      this.#isChanged[leaf] = 0;
+      this.#deltas[2 * leaf] = 0;
+      this.#deltas[2 * leaf + 1] = 0;
+    }
+    this.#changed.length = 0;
     if (this.#next === undefined) return;
-    if (this.#next.logged.length === 0) this.#dirty.clear();
-    this.#logged = this.#next.logged;
+    if (this.#next.row === undefined) {
+      this.#dirty.clear();
+      this.#logged = [];
+    } else this.#logged.push(this.#next.row);
     this.#loggedBytes = this.#next.bytes;
     this.#next = undefined;
   }

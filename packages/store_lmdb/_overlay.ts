@@ -1,5 +1,5 @@
-// What was written and is not on disk yet. Reads ask here first; what they find here hides what the data
-// file says of the key. Changes lie in the order in which they were made, which is the order of their
+// What was written and is not in its rows on disk yet: it waits for its commit, or lies in the journal. Reads
+// ask here first; what they find here hides what the rows say of the key. Changes lie in the order in which they were made, which is the order of their
 // counters.
 import { compareKeys, expiryIndexTime, reapIndexTime } from "@dnd/store";
 import type { StoredEntry, TimeIndex } from "@dnd/store";
@@ -13,7 +13,7 @@ export interface KeyRange {
   readonly before?: string | undefined;
 }
 
-/** The changes that wait for their commit, the last one of each key. */
+/** The changes that are not in their rows, the last one of each key. */
 export class Overlay {
   readonly #changes = new Map<string, PendingChange>();
 
@@ -22,7 +22,7 @@ export class Overlay {
 
   readonly #times: Record<TimeIndex, Map<string, number>> = { expiry: new Map(), reap: new Map() };
 
-  /** How many keys are waiting. */
+  /** How many keys have changes here. */
   get size(): number {
     return this.#changes.size;
   }
@@ -33,7 +33,7 @@ export class Overlay {
 
   set(change: PendingChange): void {
     const { key, entry } = change;
-    this.#changes.delete(key); // to the end
+    if (this.#changes.has(key)) this.#changes.delete(key); // to the end
     this.#changes.set(key, change);
     this.#setTime("expiry", key, entry === undefined ? undefined : expiryIndexTime(entry));
     this.#setTime("reap", key, entry === undefined ? undefined : reapIndexTime(entry));
@@ -41,17 +41,19 @@ export class Overlay {
   }
 
   #setTime(index: TimeIndex, key: string, time: number | undefined): void {
-    if (time === undefined) this.#times[index].delete(key);
-    else this.#times[index].set(key, time);
+    const times = this.#times[index];
+    if (time !== undefined) times.set(key, time);
+    else if (times.size > 0) times.delete(key);
   }
 
-  /** Forgets changes that are on disk now, unless the key has changed since. */
+  /** Forgets changes that are in their rows now, unless the key has changed since. */
   drop(changes: Iterable<PendingChange>): void {
     for (const change of changes) {
       if (this.#changes.get(change.key) !== change) continue;
       this.#changes.delete(change.key);
-      this.#times.expiry.delete(change.key);
-      this.#times.reap.delete(change.key);
+      this.#setTime("expiry", change.key, undefined);
+      this.#setTime("reap", change.key, undefined);
+      if (this.#leaves !== undefined) removeFromLeaf(this.#leaves, change);
     }
     if (this.#changes.size === 0) this.#leaves = undefined;
   }
@@ -113,6 +115,16 @@ function addToLeaf(leaves: Map<number, Set<string>>, { key, entry, base }: Pendi
   const keys = leaves.get(leaf);
   if (keys === undefined) leaves.set(leaf, new Set([key]));
   else keys.add(key);
+}
+
+function removeFromLeaf(
+  leaves: Map<number, Set<string>>,
+  { key, entry, base }: PendingChange,
+): void {
+  const keyHash = entry?.keyHash ?? base?.keyHash;
+  if (keyHash === undefined) return;
+  const keys = leaves.get(keyHash >>> 17);
+  if (keys?.delete(key) === true && keys.size === 0) leaves.delete(keyHash >>> 17);
 }
 
 function firstByKey(entries: StoredEntry[], limit: number): StoredEntry[] {

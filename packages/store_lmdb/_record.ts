@@ -1,8 +1,8 @@
-// Entries and heads as rows (layout 1; see _rows.ts). An entry's record:
+// Entries and heads as rows (see _rows.ts). An entry's record:
 //
 // | at | what |
 // |---|---|
-// | 0 | layout u8, flags u8, length of the node id u8, length of the content type u8 |
+// | 0 | layout of the record u8 (1), flags u8, length of the node id u8, length of the content type u8 |
 // | 4 | checksum u32: the row's key, and everything up to the extra bytes |
 // | 8 | length of the extra bytes u32, length of the value u32 |
 // | 16 | stamp u64, counter u64 |
@@ -18,14 +18,14 @@ import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store";
 import type { Head } from "@dnd/store";
 import { crc32 } from "node:zlib";
 import { checksum } from "./_checksum.ts";
-import { CHECK_BYTES, seal } from "./_rows.ts";
+import { CHECK_BYTES, sealAt } from "./_rows.ts";
 import { copyOf } from "./_slab.ts";
 
-export const LAYOUT = 1;
-export const FIXED_BYTES = 64;
+const RECORD_LAYOUT = 1;
+const FIXED_BYTES = 64;
 
 /** From this length on a value is checked by CRC-32 on reads. */
-export const LONG_BYTES = 2048;
+const LONG_BYTES = 2048;
 
 const DELETED = 1;
 const STRIPPED = 2;
@@ -48,49 +48,75 @@ export function recordBytes(entry: StoredEntry): number {
 }
 
 function nodeBytes(node: string): number {
-  return HEX_ID.test(node) ? 16 : node.length;
+  return isHexId(node) ? 16 : node.length;
+}
+
+/** The last node id: most entries of a commit have the same. */
+let lastNode = "";
+let lastIsHex = false;
+let lastNodeBytes: Buffer = Buffer.alloc(0);
+
+function isHexId(node: string): boolean {
+  if (node !== lastNode) {
+    lastIsHex = HEX_ID.test(node);
+    lastNodeBytes = Buffer.from(node, lastIsHex ? "hex" : "latin1");
+    lastNode = node;
+  }
+  return lastIsHex;
+}
+
+/** Writes the bytes of the node id that {@linkcode isHexId} was asked for last. */
+function writeLastNode(target: Uint8Array, at: number): void {
+  const { length } = lastNodeBytes;
+  for (let i = 0; i < length; i += 1) target[at + i] = lastNodeBytes[i] ?? 0;
 }
 
 /**
  * Writes the record of an entry.
  *
  * @param keyState the checksum of the row's key
- * @param target as long as the record
+ * @param at where in the target
+ * @returns where the record ends
  */
-export function writeRecord(entry: StoredEntry, keyState: number, target: Buffer): void {
+export function writeRecord(
+  entry: StoredEntry,
+  keyState: number,
+  target: Buffer,
+  at: number = 0,
+): number {
   const { version, contentType = "", extra = NO_BYTES, value } = entry;
-  const isHex = HEX_ID.test(version.node);
-  const nodeLength = isHex ? 16 : version.node.length;
+  const isHex = isHexId(version.node);
+  const nodeLength = lastNodeBytes.length;
   const isLong = extra.length + value.length >= LONG_BYTES;
-  target[0] = LAYOUT;
-  target[1] =
+  const flags =
     (entry.deleted === true ? DELETED : 0) |
     (entry.stripped ? STRIPPED : 0) |
     (entry.expiresAt === undefined ? 0 : EXPIRES) |
     (isHex ? HEX_NODE : 0) |
     (isLong ? LONG : 0) |
     (entry.extra === undefined ? 0 : EXTRA);
-  target[2] = nodeLength;
-  target[3] = contentType.length;
-  target.writeUInt32LE(extra.length, 8);
-  target.writeUInt32LE(value.length, 12);
-  writeU64(target, version.time, 16);
-  writeU64(target, entry.counter, 24);
-  target.writeInt32LE(entry.hashHigh, 32);
-  target.writeInt32LE(entry.hashLow, 36);
-  target.writeInt32LE(entry.fingerprintHigh, 40);
-  target.writeInt32LE(entry.fingerprintLow, 44);
-  target.writeInt32LE(entry.keyHash, 48);
-  writeU64(target, entry.expiresAt ?? 0, 56);
-  target.write(version.node, FIXED_BYTES, isHex ? "hex" : "latin1");
-  const typeStart = FIXED_BYTES + nodeLength;
+  const first = RECORD_LAYOUT | (flags << 8) | (nodeLength << 16) | (contentType.length << 24);
+  writeI32(target, first, at);
+  writeI32(target, extra.length, at + 8);
+  writeI32(target, value.length, at + 12);
+  writeU64(target, version.time, at + 16);
+  writeU64(target, entry.counter, at + 24);
+  writeI32(target, entry.hashHigh, at + 32);
+  writeI32(target, entry.hashLow, at + 36);
+  writeI32(target, entry.fingerprintHigh, at + 40);
+  writeI32(target, entry.fingerprintLow, at + 44);
+  writeI32(target, entry.keyHash, at + 48);
+  writeU64(target, entry.expiresAt ?? 0, at + 56);
+  writeLastNode(target, at + FIXED_BYTES);
+  const typeStart = at + FIXED_BYTES + nodeLength;
   const extraStart = typeStart + contentType.length;
-  target.write(contentType, typeStart, "latin1");
+  if (contentType !== "") target.write(contentType, typeStart, "latin1");
   target.set(extra, extraStart);
   target.set(value, extraStart + extra.length);
-  target.writeUInt32LE(isLong ? crc32(target.subarray(extraStart)) : 0, 52);
-  const state = keyState ^ target.readInt32LE(0);
-  target.writeInt32LE(checksum(target, 8, extraStart, state), 4);
+  const end = extraStart + extra.length + value.length;
+  writeI32(target, isLong ? crc32(target.subarray(extraStart, end)) : 0, at + 52);
+  writeI32(target, checksum(target, at + 8, extraStart, keyState ^ first), at + 4);
+  return end;
 }
 
 /**
@@ -119,7 +145,7 @@ export function readRecord(
   if (bytes.readInt32LE(4) !== checksum(bytes, 8, extraStart, state)) return undefined;
   const valueStart = extraStart + bytes.readUInt32LE(8);
   const valueLength = bytes.readUInt32LE(12);
-  if (bytes[0] !== LAYOUT || valueStart + valueLength !== length) return undefined;
+  if (bytes[0] !== RECORD_LAYOUT || valueStart + valueLength !== length) return undefined;
   const flags = bytes[1] ?? 0;
   const stripped = (flags & STRIPPED) !== 0;
   const fields = {
@@ -155,19 +181,36 @@ export function readRecord(
   return lastHash[0] === entry.hashHigh && lastHash[1] === entry.hashLow ? entry : undefined;
 }
 
+/** How many bytes the value of a head row takes. */
+export function headBytes(entry: Head): number {
+  return CHECK_BYTES + 25 + nodeBytes(entry.version.node);
+}
+
 /** What a head row says of an entry, sealed under its key: see {@linkcode readHead}. */
 export function writeHead(entry: Head, row: Uint8Array): Buffer {
+  const value = Buffer.allocUnsafe(headBytes(entry));
+  writeHeadAt(entry, row, value, 0);
+  return value;
+}
+
+/**
+ * Writes the value of a head row.
+ *
+ * @returns where it ends
+ */
+export function writeHeadAt(entry: Head, row: Uint8Array, target: Buffer, at: number): number {
   const { time, node } = entry.version;
-  const isHex = HEX_ID.test(node);
-  const value = Buffer.allocUnsafe(CHECK_BYTES + 25 + (isHex ? 16 : node.length));
-  writeU64(value, time, 4);
-  value.writeInt32LE(entry.hashHigh, 12);
-  value.writeInt32LE(entry.hashLow, 16);
-  value.writeInt32LE(entry.fingerprintHigh, 20);
-  value.writeInt32LE(entry.fingerprintLow, 24);
-  value[28] = isHex ? 1 : 0;
-  value.write(node, 29, isHex ? "hex" : "latin1");
-  return seal(row, value);
+  const isHex = isHexId(node);
+  writeU64(target, time, at + 4);
+  writeI32(target, entry.hashHigh, at + 12);
+  writeI32(target, entry.hashLow, at + 16);
+  writeI32(target, entry.fingerprintHigh, at + 20);
+  writeI32(target, entry.fingerprintLow, at + 24);
+  target[at + 28] = isHex ? 1 : 0;
+  writeLastNode(target, at + 29);
+  const end = at + 29 + lastNodeBytes.length;
+  sealAt(row, target, at, end);
+  return end;
 }
 
 /** Reads a head row that is intact. */
@@ -186,9 +229,17 @@ export function readHead(row: Buffer, value: Buffer): Head {
   };
 }
 
-function writeU64(target: Buffer, number: number, at: number): void {
-  target.writeUInt32LE(number % 0x100000000, at);
-  target.writeUInt32LE(Math.floor(number / 0x100000000), at + 4);
+function writeU64(target: Uint8Array, number: number, at: number): void {
+  writeI32(target, number | 0, at);
+  writeI32(target, (number / 0x100000000) | 0, at + 4);
+}
+
+// Byte by byte: the methods of a Buffer check more, and cost more.
+function writeI32(target: Uint8Array, number: number, at: number): void {
+  target[at] = number;
+  target[at + 1] = number >>> 8;
+  target[at + 2] = number >>> 16;
+  target[at + 3] = number >>> 24;
 }
 
 function readU64(bytes: Buffer, at: number): number {

@@ -16,7 +16,10 @@ const WRITERS = 16;
 const [folder = "", cycle = "0", sync = "sync"] = process.argv.slice(2);
 const random = randomFrom(Number(cycle));
 const noSync = sync === "no-sync";
-const engine = await openEngineWith({ folder }, (path) => openEnvironment(path, { noSync }));
+const journalChanges = [1, 8, 50, 2048][Number(cycle) % 4];
+const engine = await openEngineWith({ folder, journalChanges }, (path) =>
+  openEnvironment(path, { noSync }),
+);
 const map = new VersionedMap({ node: "rig", engine, clock: Date.now });
 let number = Number(cycle) * 1_000_000;
 

@@ -1,7 +1,7 @@
 import { hashKey, lastHash } from "@dnd/store";
 import type { Head, StoredEntry, TimeIndex } from "@dnd/store";
 import type { Environment, RowRange } from "./_environment.ts";
-import { HeadBuffer } from "./_head_buffer.ts";
+import { type JournalChange, readJournal } from "./_journal.ts";
 import type { KeyRange } from "./_overlay.ts";
 import { readHead, readRecord } from "./_record.ts";
 import {
@@ -11,6 +11,7 @@ import {
   TAG_ENTRY,
   TAG_EXPIRY,
   TAG_HEAD,
+  TAG_JOURNAL,
   TAG_REAP,
   headRow,
   isIntact,
@@ -41,9 +42,6 @@ const TIME_TAGS: Readonly<Record<TimeIndex, number>> = { expiry: TAG_EXPIRY, rea
 /** Reads rows, and believes none that fails its checksum. */
 export class RowReader {
   readonly #environment: Environment;
-
-  /** Heads that are not in the index yet. */
-  readonly buffer: HeadBuffer = new HeadBuffer();
 
   /** Rows of indexes that were passed over because they failed their checksum. */
   damagedRows = 0;
@@ -80,10 +78,7 @@ export class RowReader {
   #missing(key: string, marks: boolean): Damage | undefined {
     if (marks && this.isMarked(key)) return new Damage(undefined, true);
     if (hashKey(key) < 0) return undefined;
-    const keyHash = lastHash[0] ?? 0;
-    const waiting = this.buffer.get(key, keyHash);
-    if (waiting !== undefined) return new Damage(waiting, false);
-    const row = headRow(keyHash, key);
+    const row = headRow(lastHash[0] ?? 0, key);
     const value = this.#environment.read(row);
     return value === undefined ? undefined : new Damage(this.#headOf(row, value), false);
   }
@@ -91,10 +86,7 @@ export class RowReader {
   /** What the index says of a key, if it is intact. */
   head(key: string): Head | undefined {
     if (hashKey(key) < 0) return undefined;
-    const keyHash = lastHash[0] ?? 0;
-    const waiting = this.buffer.get(key, keyHash);
-    if (waiting !== undefined) return waiting;
-    const row = headRow(keyHash, key);
+    const row = headRow(lastHash[0] ?? 0, key);
     const value = this.#environment.read(row);
     return value === undefined ? undefined : this.#headOf(row, value);
   }
@@ -143,6 +135,17 @@ export class RowReader {
     }
   }
 
+  /** The rows of the journal, the oldest first; `changes` is `undefined` if one cannot be read. */
+  *journal(): Iterable<{
+    readonly transaction: number;
+    readonly changes: readonly JournalChange[] | undefined;
+  }> {
+    for (const { key: row, value } of this.#environment.range(tagRange(TAG_JOURNAL))) {
+      const changes = row.length === 9 ? readJournal(row, value) : undefined;
+      yield { transaction: changes === undefined ? 0 : numberOf(row), changes };
+    }
+  }
+
   /** Times and keys of an index, the earliest first. */
   *due(index: TimeIndex): Iterable<{ readonly time: number; readonly key: string }> {
     for (const { key: row, value } of this.#environment.range(tagRange(TIME_TAGS[index]))) {
@@ -155,20 +158,8 @@ export class RowReader {
   *heads(low: number, high: number): Iterable<Head> {
     const to = high > 0xffffffff ? plainRow(TAG_HEAD + 1) : headRow(high);
     for (const { key: row, value } of this.#environment.range({ from: headRow(low), to })) {
-      if (!isIntact(row, value)) this.damagedRows += 1;
-      else {
-        const head = readHead(row, value);
-        if (this.buffer.size === 0 || this.buffer.get(head.key, head.keyHash) === undefined) {
-          yield head;
-        }
-      }
-    }
-    const lastLeaf = (high - 1) >>> 17;
-    for (let leaf = low >>> 17; leaf <= lastLeaf && this.buffer.size > 0; leaf += 1) {
-      for (const head of this.buffer.leaf(leaf)) {
-        const hash = head.keyHash >>> 0;
-        if (hash >= low && hash < high) yield head;
-      }
+      if (isIntact(row, value)) yield readHead(row, value);
+      else this.damagedRows += 1;
     }
   }
 }

@@ -1,4 +1,4 @@
-// The rows of the data file (frozen: layout 1). One tree holds them all, so that one root names one
+// The rows of the data file (frozen: layout 2). One tree holds them all, so that one root names one
 // state of the store. The first byte of a row's key says what it is; numbers in keys are big-endian, so
 // that they sort; numbers in values are little-endian. Every value begins with, or contains, a checksum
 // over the row's key and the rest of the value.
@@ -11,12 +11,22 @@
 // | 04 | partition u16 | the sums of the 32 leaves of a partition, 8 bytes each |
 // | 05 | key | the key's record is damaged |
 // | 06 | transaction u64 | changes of leaf sums since the rows of tag 04 were written |
+// | 07 | transaction u64 | the journal: changes that are not in the rows below yet (see _journal.ts) |
 // | 10 | key | an entry (see _record.ts) |
 // | 11 | key hash u32, key | head: time, content hash, fingerprint, node |
 // | 12 | counter u64 | key |
 // | 13 | expiry in ms u64, key | |
 // | 14 | stamp from which on it may be reaped u64, key | |
+//
+// Layout 1 had no journal, and wrote each commit into tags 10 and 12 to 14 at once: such a
+// file is made one of layout 2 when it is opened (see _data_file.ts).
 import { checksum } from "./_checksum.ts";
+
+/** The number of this layout, in the schema row and in identity.json. */
+export const LAYOUT = 2;
+
+/** The layout before, which is made this one when a file is opened. */
+export const OLD_LAYOUT = 1;
 
 export const TAG_SCHEMA = 0x01;
 export const TAG_STATE = 0x02;
@@ -24,6 +34,7 @@ export const TAG_META = 0x03;
 export const TAG_SUMS = 0x04;
 export const TAG_DAMAGED = 0x05;
 export const TAG_DELTAS = 0x06;
+export const TAG_JOURNAL = 0x07;
 export const TAG_ENTRY = 0x10;
 export const TAG_HEAD = 0x11;
 export const TAG_COUNTER = 0x12;
@@ -99,6 +110,21 @@ export function seal(row: Uint8Array, value: Buffer): Buffer {
   return value;
 }
 
+/** Writes the checksum of a row to the front of its value, which is a part of some bytes. */
+export function sealAt(row: Uint8Array, bytes: Buffer, start: number, end: number): void {
+  bytes.writeInt32LE(rowChecksumAt(row, bytes, start + CHECK_BYTES, end), start);
+}
+
+/** The checksum of a row's key and of a part of some bytes. */
+export function rowChecksumAt(
+  row: Uint8Array,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  return checksum(bytes, start, end, checksum(row, 0, row.length, SEED));
+}
+
 /** The value of a row that holds a text. */
 export function sealedText(row: Uint8Array, text: string): Buffer {
   const value = Buffer.allocUnsafe(CHECK_BYTES + Buffer.byteLength(text));
@@ -113,7 +139,7 @@ export function isIntact(row: Uint8Array, value: Buffer): boolean {
 }
 
 function rowChecksum(row: Uint8Array, value: Uint8Array, end: number): number {
-  return checksum(value, CHECK_BYTES, end, checksum(row, 0, row.length, SEED));
+  return rowChecksumAt(row, value, CHECK_BYTES, end);
 }
 
 /** The checksum of a part of a row's key, to go on from. */

@@ -17,8 +17,8 @@ export interface StoredState {
   /** Keys that are marked as damaged. */
   readonly damaged: number;
 
-  /** Up to which counter the index of heads is complete: see _head_buffer.ts. */
-  readonly indexedCounter: number;
+  /** How many rows the journal has. In layout 1: up to which counter the index of heads was complete. */
+  readonly journalRows: number;
 
   /** The root of the digest: what the rows of leaf sums must come to. */
   readonly rootHigh: number;
@@ -45,7 +45,7 @@ export function encodeState(row: Uint8Array, state: StoredState): Buffer {
     state.damaged,
     state.rootHigh,
     state.rootLow,
-    state.indexedCounter,
+    state.journalRows,
   ];
   const value = Buffer.allocUnsafe(CHECK_BYTES + 8 * FIELDS);
   numbers.forEach((number, i) => value.writeDoubleLE(number, CHECK_BYTES + 8 * i));
@@ -73,7 +73,7 @@ export function decodeState(row: Uint8Array, value: Buffer): StoredState | undef
     damaged: at(11),
     rootHigh: at(12),
     rootLow: at(13),
-    indexedCounter: at(14),
+    journalRows: at(14),
   };
 }
 

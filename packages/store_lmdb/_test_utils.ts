@@ -1,6 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Environment, type RowWriter, openEnvironment } from "./_environment.ts";
+import { TAG_STATE, plainRow } from "./_rows.ts";
+import { decodeState, encodeState } from "./_state_row.ts";
 
 const folders: string[] = [];
 
@@ -50,4 +53,28 @@ export async function until(condition: () => boolean): Promise<void> {
 export function expectNone(what: string, lines: readonly string[]): void {
   if (lines.length === 0) return;
   throw new Error(`${lines.length} ${what}:\n${lines.slice(0, 10).join("\n")}`);
+}
+
+/** Changes rows behind the engine's back, in a transaction that it takes for its own. */
+export async function tamper(
+  folder: string,
+  edit: (writer: RowWriter, environment: Environment) => void,
+): Promise<void> {
+  const environment = await openEnvironment(join(folder, "data.mdb"));
+  const row = plainRow(TAG_STATE);
+  const state = decodeState(row, copyOf(environment, row));
+  if (state === undefined) throw new Error("no state");
+  const transaction = environment.transaction + 1;
+  await environment.commit((writer) => {
+    writer.put(row, encodeState(row, { ...state, transaction }));
+    edit(writer, environment);
+  });
+  await environment.close();
+}
+
+/** A copy of the value of a row. */
+export function copyOf(environment: Environment, row: Uint8Array): Buffer {
+  const value = environment.read(row);
+  if (value === undefined) throw new Error("no such row");
+  return Buffer.from(value.subarray(0, environment.lastLength));
 }

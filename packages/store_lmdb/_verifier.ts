@@ -108,11 +108,7 @@ export class Verifier {
     if (this.#options.isWaiting(key)) return;
     const entry = reader.deepEntry(key);
     if (entry !== undefined) {
-      const isBuffered = reader.buffer.get(key, entry.keyHash) !== undefined;
-      for (const wanted of indexRows(entry)) {
-        if (isBuffered && wanted.row[0] === TAG_HEAD) continue;
-        if (!this.#holds(wanted)) repairs.push(wanted);
-      }
+      for (const wanted of indexRows(entry)) if (!this.#holds(wanted)) repairs.push(wanted);
       return;
     }
     const head = reader.head(key);

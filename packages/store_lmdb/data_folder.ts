@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { ALGORITHM } from "@dnd/store";
-import { LAYOUT } from "./_record.ts";
+import { LAYOUT, OLD_LAYOUT } from "./_rows.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import { type OwnerLock, takeOwnerLock } from "./_owner_lock.ts";
 import { replaceFile, syncFolder } from "./_durable_files.ts";
@@ -249,7 +249,7 @@ function checkIdentity(
     ["hash algorithm", identity.algorithm, ALGORITHM],
     ["partition level", identity.partitionLevel, PARTITION_LEVEL],
   ] as const) {
-    if (found === known) continue;
+    if (found === known || (name === "layout" && found === OLD_LAYOUT)) continue;
     throw new DataFolderError(
       "version",
       `Cannot open the data folder ${path}: its ${name} is ${found}, this version knows ${known}. ` +

@@ -80,7 +80,7 @@ describe("openDataFolder()", () => {
 
   it("refuses a layout, hash algorithm or partition level that it does not know", async () => {
     for (const [name, value] of [
-      ["layout", 2],
+      ["layout", 3],
       ["algorithm", 9],
       ["partitionLevel", 3],
     ] as const) {

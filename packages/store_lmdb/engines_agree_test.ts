@@ -11,7 +11,7 @@ import {
 } from "@dnd/store";
 import { expect } from "chai";
 import fc from "fast-check";
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { freshFolder } from "./_test_utils.ts";
 import { openMap } from "./open_map.ts";
 
@@ -23,7 +23,10 @@ const NODE = "0123456789abcdef0123456789abcdef";
 const OTHER = "b";
 
 interface Pair {
-  readonly folder: string;
+  folder: string;
+
+  /** How many changes lie in the journal of the one on disk before they are moved. */
+  readonly journalChanges: number;
   memory: VersionedMap;
   disk: VersionedMap;
   now: number;
@@ -107,10 +110,28 @@ const commit: fc.Arbitrary<Operation> = fc.constant((pair) => pair.disk.committe
 
 const restart: fc.Arbitrary<Operation> = fc.constant(async (pair) => {
   await pair.disk.close();
-  pair.disk = await openMap({ folder: pair.folder, node: NODE });
+  pair.disk = await openMap({
+    folder: pair.folder,
+    journalChanges: pair.journalChanges,
+    node: NODE,
+  });
   const { engine } = pair.memory;
   pair.memory = new VersionedMap({ node: NODE, engine });
   pair.now += 1_000; // past the ceiling, above which the one on disk starts (rule 7)
+});
+
+/** What a crash leaves: the files as they are, opened by somebody else. */
+const crash: fc.Arbitrary<Operation> = fc.constant(async (pair) => {
+  await pair.disk.committed();
+  const folder = freshFolder();
+  cpSync(pair.folder, folder, { recursive: true });
+  await pair.disk.close();
+  rmSync(pair.folder, { recursive: true, force: true });
+  pair.folder = folder;
+  pair.disk = await openMap({ folder, journalChanges: pair.journalChanges, node: NODE });
+  const { engine } = pair.memory;
+  pair.memory = new VersionedMap({ node: NODE, engine });
+  pair.now += 1_000;
 });
 
 const operation = fc.oneof(
@@ -123,6 +144,7 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: setMeta },
   { weight: 2, arbitrary: commit },
   { weight: 1, arbitrary: restart },
+  { weight: 1, arbitrary: crash },
 );
 
 /** An engine may give more than a head. */
@@ -174,26 +196,31 @@ describe("the engines in memory and on disk", () => {
   it("say the same whatever is done to them, before and after commits and restarts", async function () {
     this.timeout(300_000);
     await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
-        const folder = freshFolder();
-        const pair: Pair = {
-          folder,
-          memory: new VersionedMap({ node: NODE, engine: new MemoryEngine() }),
-          disk: await openMap({ folder, node: NODE }),
-          now: START_MS,
-          other: new VersionedMap({ node: OTHER }),
-        };
-        try {
-          for (const operate of operations) {
-            await operate(pair);
-            compare(pair);
+      fc.asyncProperty(
+        fc.array(operation, { minLength: 1, maxLength: 40 }),
+        fc.constantFrom(1, 3, 10, 2048),
+        async (operations, journalChanges) => {
+          const folder = freshFolder();
+          const pair: Pair = {
+            folder,
+            journalChanges,
+            memory: new VersionedMap({ node: NODE, engine: new MemoryEngine() }),
+            disk: await openMap({ folder, journalChanges, node: NODE }),
+            now: START_MS,
+            other: new VersionedMap({ node: OTHER }),
+          };
+          try {
+            for (const operate of operations) {
+              await operate(pair);
+              compare(pair);
+            }
+            await restartAndCompare(pair);
+          } finally {
+            await pair.disk.close();
+            rmSync(pair.folder, { recursive: true, force: true });
           }
-          await restartAndCompare(pair);
-        } finally {
-          await pair.disk.close();
-          rmSync(folder, { recursive: true, force: true });
-        }
-      }),
+        },
+      ),
       { numRuns: process.env.DND_FULL === "1" ? 1_000 : 25 },
     );
   });
@@ -201,7 +228,11 @@ describe("the engines in memory and on disk", () => {
 
 async function restartAndCompare(pair: Pair): Promise<void> {
   await pair.disk.close();
-  pair.disk = await openMap({ folder: pair.folder, node: NODE });
+  pair.disk = await openMap({
+    folder: pair.folder,
+    journalChanges: pair.journalChanges,
+    node: NODE,
+  });
   pair.memory = new VersionedMap({ node: NODE, engine: pair.memory.engine });
   compare(pair);
 }

@@ -21,8 +21,8 @@ import { type DataFile, settleCopy } from "./_data_file.ts";
 import { syncFile, syncFolder } from "./_durable_files.ts";
 import { CommitError } from "./_environment.ts";
 import { FreeSpace } from "./_free_space.ts";
-import type { Group } from "./_group.ts";
-import { leafDeltas } from "./_group_writer.ts";
+import { type Group, copyState } from "./_group.ts";
+import { sumGroup } from "./_group_writer.ts";
 import { KnownKeys } from "./_known_keys.ts";
 import { LeafSums } from "./_leaf_sums.ts";
 import { MergedReader } from "./_merged_reader.ts";
@@ -36,6 +36,13 @@ import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
+const DEFAULT_JOURNAL = 2048;
+
+/** When nothing was written for so long, what is in the journal is moved to its rows, piece by piece. */
+const IDLE_MS = 1_000;
+
+/** How many changes such a piece has. */
+const IDLE_CHANGES = 512;
 
 /** What an engine is made of. */
 export interface LmdbEngineParts {
@@ -53,6 +60,7 @@ export interface LmdbEngineParts {
  */
 export class LmdbEngine implements Engine {
   readonly durable = true;
+  readonly copiesValues = true;
 
   readonly #parts: LmdbEngineParts;
   readonly #ownsFolder: boolean;
@@ -67,10 +75,11 @@ export class LmdbEngine implements Engine {
   readonly #meta: Map<string, Uint8Array | undefined>;
 
   #listener: EngineListener | undefined;
-  #state: MapState;
+  readonly #state: MapState;
   readonly #committer: Committer;
   #failure: StorageError | undefined;
   #closing: Promise<void> | undefined;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(options: LmdbEngineOptions, parts: LmdbEngineParts) {
     const { file, ceiling, dataFolder } = parts;
@@ -80,14 +89,17 @@ export class LmdbEngine implements Engine {
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_PENDING_BYTES;
     this.#space = new FreeSpace(dataFolder.path, options.reserveBytes);
     this.#reads = new MergedReader(file.reader, this.#overlay, {
-      marks: file.state.damaged,
+      marks: file.marks,
       suspects: file.suspects,
     });
     this.#meta = file.meta;
     this.#state = { ...file.state.map };
     const isNew = file.environment.transaction === 0 && this.#state.counter === 0;
     if (isNew) this.#known = new KnownKeys();
-    this.#committer = new Committer(file, ceiling);
+    for (const { group } of file.journal) {
+      for (const change of group.changes.values()) this.#overlay.set(change);
+    }
+    this.#committer = new Committer(file, ceiling, options.journalChanges ?? DEFAULT_JOURNAL);
     this.#queue = new CommitQueue({
       deadlineMs: options.commitDeadlineMs ?? DEFAULT_DEADLINE_MS,
       commit: (group) => this.#committer.commit(group),
@@ -117,7 +129,7 @@ export class LmdbEngine implements Engine {
     sums.sums.set(this.#parts.file.sums.sums);
     for (const group of this.#queue.groups) {
       if (group.isSummed) continue;
-      for (const delta of leafDeltas(group)) sums.xor(delta);
+      sumGroup(group, sums);
     }
     return { state: { ...this.#state }, ceiling: this.ceiling, leafSums: sums.sums };
   }
@@ -152,33 +164,37 @@ export class LmdbEngine implements Engine {
     }
   }
 
-  keep(bytes: Uint8Array): Uint8Array {
-    return copyOf(bytes, 0, bytes.length);
-  }
-
   write(batch: Batch): void {
     this.#check();
     const reads = this.#reads;
     const group = this.#queue.open();
     for (const change of batch.changes) {
-      const wasMarked = this.#read(() => reads.isMarked(change.key));
+      const { key, entry } = change;
+      const older = this.#overlay.get(key);
+      const wasMarked = older === undefined ? this.#isMarked(key) : older.isDamaged;
       const isMarked = change.damaged === true;
       if (isMarked !== wasMarked) reads.marks += isMarked ? 1 : -1;
-      if (reads.suspects.size > 0) reads.suspects.delete(change.key);
-      if (this.#known !== undefined && change.entry !== undefined) {
-        this.#known.add(change.entry.keyHash);
+      if (reads.suspects.size > 0) reads.suspects.delete(key);
+      if (entry !== undefined) {
+        entry.move(copyOf(entry.value, 0, entry.value.length));
+        this.#known?.add(entry.keyHash);
       }
-      this.#overlay.set(group.add(change, wasMarked));
+      this.#overlay.set(group.add(change, older, wasMarked));
     }
     group.addRest(batch);
     group.marks = reads.marks;
     if (batch.lowerCeiling === true) this.#committer.lowerCeiling(batch.ceiling);
     this.#committer.join(group, batch.state);
-    for (const [name, bytes] of batch.meta ?? []) {
+    copyState(batch.state, this.#state);
+    if (batch.meta === undefined) return;
+    for (const [name, bytes] of batch.meta) {
       if (bytes === undefined) this.#meta.delete(name);
       else this.#meta.set(name, new Uint8Array(bytes));
     }
-    this.#state = { ...batch.state };
+  }
+
+  #isMarked(key: string): boolean {
+    return this.#reads.marks > 0 && this.#read(() => this.#reads.isMarked(key));
   }
 
   committed(): Promise<void> {
@@ -297,13 +313,9 @@ export class LmdbEngine implements Engine {
   }
 
   async #close(): Promise<void> {
-    const hasHeads = this.#parts.file.reader.buffer.size > 0 || this.#queue.groups.length > 0;
-    if (this.#failure === undefined && hasHeads) {
-      const group = this.#queue.open(); // so that the next opening reads no entries
-      group.isLast = true;
-      this.#committer.join(group, this.#state);
-      group.marks = this.#reads.marks;
-    }
+    clearTimeout(this.#idle);
+    const isLeft = this.#committer.hasJournal || this.#queue.groups.length > 0;
+    if (this.#failure === undefined && isLeft) this.#move(Infinity); // the next opening reads no entries
     const hangs = await this.#queue.close();
     const { environment } = this.#parts.file;
     if (!hangs) await environment.close();
@@ -312,9 +324,34 @@ export class LmdbEngine implements Engine {
   }
 
   #committed(group: Group): void {
-    this.#committer.committed(group);
-    this.#overlay.drop(group.changes.values());
+    for (const moved of this.#committer.committed(group)) {
+      this.#overlay.drop(moved.changes.values());
+    }
     this.#listener?.committed(this.#committer.committedCounter);
+    this.#waitForIdle(group.moves > 0);
+  }
+
+  /** Moves changes from the journal to their rows, with a commit for that alone. */
+  #move(changes: number): void {
+    const group = this.#queue.open();
+    group.moves = changes;
+    this.#committer.join(group, this.#state);
+    group.marks = this.#reads.marks;
+  }
+
+  /** Once it is quiet, what is in the journal is moved to its rows, one piece after the other. */
+  #waitForIdle(isMoving: boolean): void {
+    if (!this.#committer.hasJournal || this.#closing !== undefined) return;
+    if (isMoving) setImmediate(() => this.#moveIdle());
+    else if (this.#idle === undefined) {
+      this.#idle = setTimeout(() => this.#moveIdle(), IDLE_MS).unref();
+    } else this.#idle.refresh();
+  }
+
+  #moveIdle(): void {
+    const isBusy = this.#queue.groups.length > 0 || !this.#committer.hasJournal;
+    const isOver = this.#failure !== undefined || this.#closing !== undefined;
+    if (!isBusy && !isOver) this.#move(IDLE_CHANGES);
   }
 
   #isFull(error: unknown): boolean {

@@ -32,6 +32,12 @@ export interface LmdbEngineOptions {
   readonly reserveBytes?: number | undefined;
 
   /**
+   * How many changes gather in the journal before they are moved to the rows of their own. Default 2,048. Higher:
+   * fewer pages are written for each, more are held in memory, and opening after a crash reads as many.
+   */
+  readonly journalChanges?: number | undefined;
+
+  /**
    * How long a commit may take before the disk counts as dead (`storage-failed`), in milliseconds. Default
    * 30,000; `Infinity` waits for ever. Lower: writers are answered sooner when the disk hangs.
    */

@@ -8,20 +8,19 @@ import {
 } from "@dnd/store";
 import { expect } from "chai";
 import { join } from "node:path";
-import { type Environment, type RowWriter, openEnvironment } from "./_environment.ts";
+import { type Environment, openEnvironment } from "./_environment.ts";
 import { recordBytes, writeRecord } from "./_record.ts";
+import { TAG_ENTRY, TAG_EXPIRY, headRow, keyChecksum, numberRow, textRow } from "./_rows.ts";
 import {
-  TAG_ENTRY,
-  TAG_EXPIRY,
-  TAG_STATE,
-  headRow,
-  keyChecksum,
-  numberRow,
-  plainRow,
-  textRow,
-} from "./_rows.ts";
-import { decodeState, encodeState } from "./_state_row.ts";
-import { codeOf, freshFolder, rejection, text, until, utf8 } from "./_test_utils.ts";
+  codeOf,
+  copyOf,
+  freshFolder,
+  rejection,
+  tamper,
+  text,
+  until,
+  utf8,
+} from "./_test_utils.ts";
 import type { LmdbEngine } from "./lmdb_engine.ts";
 import { openEngine } from "./open_engine.ts";
 import { Scrub } from "./scrub.ts";
@@ -38,29 +37,6 @@ async function fill(folder: string): Promise<void> {
   for (let i = 0; i < 40; i += 1) map.put(`key${i}`, utf8(`value ${i}`), { now: NOW, ttlMs: 1e9 });
   map.put("long", new Uint8Array(10_000), { now: NOW });
   await map.close();
-}
-
-/** Changes rows behind the engine's back, in a transaction that it takes for its own. */
-async function tamper(
-  folder: string,
-  edit: (writer: RowWriter, environment: Environment) => void,
-): Promise<void> {
-  const environment = await openEnvironment(join(folder, "data.mdb"));
-  const row = plainRow(TAG_STATE);
-  const state = decodeState(row, copyOf(environment, row));
-  if (state === undefined) throw new Error("no state");
-  const transaction = environment.transaction + 1;
-  await environment.commit((writer) => {
-    writer.put(row, encodeState(row, { ...state, transaction }));
-    edit(writer, environment);
-  });
-  await environment.close();
-}
-
-function copyOf(environment: Environment, row: Uint8Array): Buffer {
-  const value = environment.read(row);
-  if (value === undefined) throw new Error("no such row");
-  return Buffer.from(value.subarray(0, environment.lastLength));
 }
 
 function flipped(environment: Environment, row: Uint8Array): Buffer {

@@ -1,0 +1,226 @@
+// Moves changes from the journal to their rows. What has gathered is moved as a run: of several changes of a
+// key the last one, first the entries in the order of their keys, then the heads in the order of the
+// hashes, then the change log, so that neighbours in the file are written together. A run is cut into
+// pieces that go with the commits, twice as many changes as those bring, so no commit has to wait for
+// thousands of rows, and what waits stays bounded.
+//
+// Between two pieces the rows of a run contradict each other. Nobody sees that: its keys are in the
+// overlay until all of it is on disk, and after a crash the run is put together again from the journal, whose
+// rows go with its last piece. Moving a change a second time changes nothing: what is taken away is what
+// the entry's own row says, and goes in the same commit in which that row is overwritten.
+import type { StoredEntry } from "@dnd/store";
+import type { RowWriter } from "./_environment.ts";
+import type { Group, PendingChange } from "./_group.ts";
+import { journalRow } from "./_journal.ts";
+import { ChangeWriter, rowBytes } from "./_row_writer.ts";
+
+/** A run begins when so many bytes of changes wait, however few changes these are. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** How many changes a piece has at least, if a run has so many. */
+const LEAST_MOVED = 32;
+
+/** A group, and the transaction that wrote its row of the journal; 0: it has none. */
+export interface Moved {
+  readonly group: Group;
+  readonly transaction: number;
+}
+
+/** Groups whose changes are on their way to their rows. */
+interface Run {
+  readonly groups: readonly Moved[];
+
+  /** The last change of each key. */
+  readonly changes: readonly PendingChange[];
+  readonly heads: readonly StoredEntry[];
+  readonly counters: readonly StoredEntry[];
+
+  /** How much of the three lists, one after the other, is in its rows. */
+  done: number;
+}
+
+/** What the commit under way does. */
+interface Step {
+  /** The run that goes on after it, and how much of that is done then. */
+  readonly run: Run | undefined;
+  readonly done: number;
+
+  /** Runs that end with it. */
+  readonly ended: readonly Run[];
+
+  /** The groups that wait after it: those before, or none, and these. */
+  readonly keeps: boolean;
+  readonly added: readonly Moved[];
+
+  /** How many rows the journal has after it. */
+  readonly rows: number;
+
+  /** Changes whose own rows are written with it. */
+  readonly written: readonly PendingChange[];
+}
+
+/** Changes that are durable in the journal, and not in their rows yet. */
+export class Mover {
+  readonly #mostChanges: number;
+  readonly #least: number;
+  #run: Run | undefined;
+  #waiting: Moved[] = [];
+  #changes = 0;
+  #bytes = 0;
+  #step: Step | undefined;
+
+  /** How many rows the journal has. */
+  #rows = 0;
+
+  /**
+   * @param mostChanges a run begins when so many changes wait
+   * @param found the groups that the journal held when the file was opened
+   */
+  constructor(mostChanges: number, found: readonly Moved[] = []) {
+    this.#mostChanges = mostChanges;
+    this.#least = Math.min(LEAST_MOVED, mostChanges);
+    this.#add(found);
+    this.#rows = rowsOf(found);
+  }
+
+  /** Whether nothing waits. */
+  get isIdle(): boolean {
+    return this.#run === undefined && this.#waiting.length === 0;
+  }
+
+  /**
+   * Writes what moves with a commit.
+   *
+   * @param group the group of the commit
+   * @param transaction its row in the journal; 0: it has none, and everything is moved now
+   * @returns how many rows the journal has after it
+   */
+  write(group: Group, transaction: number, writer: RowWriter): number {
+    const isAll = transaction === 0;
+    let added: readonly Moved[] = group.changes.size > 0 ? [{ group, transaction }] : [];
+    let keeps = true;
+    let rows = this.#rows + rowsOf(added);
+    const written: PendingChange[] = [];
+    const ended: Run[] = [];
+    let run = this.#run;
+    let done = run?.done ?? 0;
+    const most = isAll ? Infinity : Math.max(group.moves, 2 * group.changes.size, this.#least);
+    for (let left = 3 * most; left > 0;) {
+      if (run === undefined) {
+        const isDue = isAll || group.moves > 0 || (keeps && this.#isDue(group));
+        const waiting: readonly Moved[] = keeps ? [...this.#waiting, ...added] : added;
+        if (!isDue || waiting.length === 0) break;
+        run = newRun(waiting);
+        done = 0;
+        keeps = false;
+        added = [];
+      }
+      const from = done;
+      done = writePiece(run, { from, most: left, writer, written });
+      left -= done - from;
+      if (done < sizeOf(run)) break;
+      rows -= rowsOf(run.groups);
+      for (const { transaction: row } of run.groups) if (row > 0) writer.remove(journalRow(row));
+      ended.push(run);
+      run = undefined;
+    }
+    this.#step = { run, done, ended, keeps, added, written, rows };
+    return rows;
+  }
+
+  #isDue(group: Group): boolean {
+    return (
+      this.#changes + group.changes.size >= this.#mostChanges ||
+      this.#bytes + group.bytes >= MOST_BYTES
+    );
+  }
+
+  /**
+   * The commit has succeeded.
+   *
+   * @returns groups whose changes are in their rows now, all of them
+   */
+  committed(): readonly Group[] {
+    if (this.#step === undefined) return [];
+    const { run, done, ended, keeps, added, written, rows } = this.#step;
+    this.#step = undefined;
+    this.#run = run;
+    if (run !== undefined) run.done = done;
+    if (!keeps) {
+      this.#waiting = [];
+      this.#changes = 0;
+      this.#bytes = 0;
+    }
+    this.#add(added);
+    for (const { rows: shared, entry, isDamaged } of written) {
+      shared.held = entry;
+      shared.isMarked = isDamaged;
+    }
+    this.#rows = rows;
+    return ended.flatMap(({ groups }) => groups.map(({ group }) => group));
+  }
+
+  #add(added: readonly Moved[]): void {
+    this.#waiting.push(...added);
+    for (const { group } of added) {
+      this.#changes += group.changes.size;
+      this.#bytes += group.bytes;
+    }
+  }
+}
+
+/** How many rows of the journal groups have. */
+function rowsOf(groups: readonly Moved[]): number {
+  let rows = 0;
+  for (const { transaction } of groups) if (transaction > 0) rows += 1;
+  return rows;
+}
+
+function newRun(groups: readonly Moved[]): Run {
+  const last = new Map<string, PendingChange>();
+  for (const { group } of groups) {
+    for (const change of group.changes.values()) last.set(change.key, change);
+  }
+  const changes = [...last.values()];
+  const entries: StoredEntry[] = [];
+  for (const { entry } of changes) if (entry !== undefined) entries.push(entry);
+  return {
+    groups,
+    changes: changes.sort((a, b) => (a.key < b.key ? -1 : 1)),
+    heads: entries.toSorted((a, b) => (a.keyHash >>> 0) - (b.keyHash >>> 0)),
+    counters: entries.sort((a, b) => a.counter - b.counter),
+    done: 0,
+  };
+}
+
+function sizeOf({ changes, heads, counters }: Run): number {
+  return changes.length + heads.length + counters.length;
+}
+
+/**
+ * Writes the next rows of a run.
+ *
+ * @returns how much of it is written then
+ */
+function writePiece(
+  run: Run,
+  piece: { from: number; most: number; writer: RowWriter; written: PendingChange[] },
+): number {
+  const { from, most, writer, written } = piece;
+  const end = Math.min(sizeOf(run), from + most);
+  let skipped = 0;
+  const part = <T>(list: readonly T[]): T[] => {
+    const rows = list.slice(Math.max(0, from - skipped), Math.max(0, end - skipped));
+    skipped += list.length;
+    return rows;
+  };
+  const changes = part(run.changes);
+  const heads = part(run.heads);
+  const counters = part(run.counters);
+  const rows = new ChangeWriter(writer, rowBytes(changes, heads, counters));
+  for (const change of changes) rows.writeEntry(change);
+  for (const entry of heads) rows.writeHead(entry);
+  for (const entry of counters) rows.writeCounter(entry);
+  written.push(...changes);
+  return end;
+}
