@@ -3,6 +3,7 @@ import { DamagedError } from "./engine.ts";
 import { DigestTree } from "./digest_tree.ts";
 import { HybridClock } from "./hybrid_clock.ts";
 import { MAX_VALUE_BYTES } from "./limits.ts";
+import { hashKey, lastHash } from "./hash.ts";
 import type { MapState } from "./map_state.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
@@ -17,6 +18,9 @@ const CEILING_LEAD = 250 * STAMPS_PER_MS;
 
 /** Node names that refused entries are counted under, before the rest is counted as one. */
 const MAX_NAMES = 64;
+
+/** What the write of a new key replaces. */
+const NOTHING = { previous: undefined, damaged: false };
 
 /** What a batch carries beside its changes. */
 export interface WriteExtras {
@@ -117,6 +121,10 @@ export class Core {
 
   /** What a write replaces: a damaged record counts as nothing, and is mended by it. */
   readForWrite(key: string): { previous: StoredEntry | undefined; damaged: boolean } {
+    const { engine } = this;
+    if (engine.mayHold !== undefined && hashKey(key) > 0 && !engine.mayHold(lastHash[0] ?? 0)) {
+      return NOTHING;
+    }
     try {
       return { previous: this.read(key), damaged: false };
     } catch (error) {

@@ -14,6 +14,9 @@ const READ_KEYS = 100_000;
 const READS = 50_000;
 const WRITERS = 64;
 const WRITES_PER_WRITER = 25;
+const PUT_ROUNDS = 31;
+const MERGED = 1_000;
+const MERGES = 60;
 const OPEN_KEYS = Number(process.argv[2] ?? 1_000_000);
 const VALUE = Buffer.alloc(100, "value ");
 
@@ -81,33 +84,98 @@ async function benchGet(): Promise<void> {
   await bare.close();
 }
 
-async function writeAll(write: (key: string) => Promise<unknown>, round: number): Promise<number> {
+interface Written {
+  /** Writes a second. */
+  readonly rate: number;
+
+  /** How long each took, in milliseconds. */
+  readonly tookMs: readonly number[];
+}
+
+async function writeAll(write: (key: string) => Promise<unknown>, first: number): Promise<Written> {
+  const tookMs: number[] = [];
   const start = performance.now();
   const writers = Array.from({ length: WRITERS }, async (_, writer) => {
     for (let i = 0; i < WRITES_PER_WRITER; i += 1) {
-      await write(keyOf(round * 100_000 + writer * 1_000 + i));
+      const began = performance.now();
+      await write(keyOf(first + writer * 1_000 + i));
+      tookMs.push(performance.now() - began);
     }
   });
   await Promise.all(writers);
-  return (WRITERS * WRITES_PER_WRITER) / ((performance.now() - start) / 1_000);
+  const rate = (WRITERS * WRITES_PER_WRITER) / ((performance.now() - start) / 1_000);
+  return { rate, tookMs };
 }
 
-async function benchPut(): Promise<void> {
-  const map = await openOurs("put");
-  const bare = openBare("put-bare");
-  const ours: number[] = [];
-  const theirs: number[] = [];
+function p99(rounds: readonly Written[]): number {
+  const all = rounds.flatMap(({ tookMs }) => tookMs).sort((a, b) => a - b);
+  return all[Math.floor(all.length * 0.99)] ?? NaN;
+}
+
+/** Rows for the rounds of both: writes a second, and how long the slowest hundredth took. */
+async function comparePuts(
+  what: string,
+  { map, bare }: { map: VersionedMap; bare: RootDatabase<Buffer, string> },
+  firstOf: (round: number) => number,
+): Promise<void> {
+  const ours: Written[] = [];
+  const theirs: Written[] = [];
   const put = (key: string): Promise<void> => {
     map.put(key, VALUE);
     return map.committed();
   };
-  for (let round = 0; round < ROUNDS; round += 1) {
-    theirs.push(await writeAll((key) => bare.put(key, VALUE), round));
-    ours.push(await writeAll(put, round));
+  for (let round = 0; round < PUT_ROUNDS; round += 1) {
+    theirs.push(await writeAll((key) => bare.put(key, VALUE), firstOf(round)));
+    ours.push(await writeAll(put, firstOf(round)));
+  }
+  const a = median(ours.map(({ rate }) => rate));
+  const b = median(theirs.map(({ rate }) => rate));
+  row(what, `${Math.round(a)}/s`, `${Math.round(b)}/s`, (a / b).toFixed(2));
+  const [slow, bareSlow] = [p99(ours), p99(theirs)];
+  row(
+    `${what}: 99 of 100 within`,
+    `${slow.toFixed(1)} ms`,
+    `${bareSlow.toFixed(1)} ms`,
+    (bareSlow / slow).toFixed(2),
+  );
+}
+
+async function benchPut(): Promise<void> {
+  const stores = { map: await openOurs("put"), bare: openBare("put-bare") };
+  await comparePuts(
+    `durable puts, ${WRITERS} writers, new keys`,
+    stores,
+    (round) => round * 100_000,
+  );
+  await comparePuts(`durable puts, ${WRITERS} writers, over old values`, stores, () => 0);
+  await stores.map.close();
+  await stores.bare.close();
+}
+
+/** Batches of another node's entries, as a joining node takes them in: each batch is committed before the next. */
+async function benchMerge(): Promise<void> {
+  const source = new VersionedMap({ node: "b", clock: Date.now });
+  const batches = Array.from({ length: MERGES }, (_, batch) =>
+    Array.from({ length: MERGED }, (_, i) => source.put(keyOf(batch * MERGED + i), VALUE)),
+  );
+  const map = await openOurs("merge");
+  const bare = openBare("merge-bare");
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (const batch of batches) {
+    let start = performance.now();
+    await bare.batch(() => {
+      for (const { key, value } of batch) void bare.put(key, value as Buffer);
+    });
+    theirs.push(MERGED / ((performance.now() - start) / 1_000));
+    start = performance.now();
+    map.merge(batch);
+    await map.committed();
+    ours.push(MERGED / ((performance.now() - start) / 1_000));
   }
   const [a, b] = [median(ours), median(theirs)];
   row(
-    `durable puts, ${WRITERS} writers`,
+    `merging ${MERGED} new entries a commit`,
     `${Math.round(a)}/s`,
     `${Math.round(b)}/s`,
     (a / b).toFixed(2),
@@ -151,7 +219,19 @@ async function benchOpen(): Promise<void> {
   const { size } = statSync(join(root, "open", "data.mdb"));
   row("filling that store", `${Math.round(OPEN_KEYS / (filled / 1_000))}/s`, "", "");
   row("bytes on disk per key", (size / read).toFixed(0), "", "");
+  const bare = openBare("open-bare");
+  for (let i = 0; i < OPEN_KEYS; i += 2_000) {
+    await bare.batch(() => {
+      for (let j = i; j < i + 2_000; j += 1) void bare.put(keyOf(j), VALUE);
+    });
+  }
+  await comparePuts(
+    `durable puts, ${WRITERS} writers, new keys beside those ${OPEN_KEYS}`,
+    { map, bare },
+    (round) => OPEN_KEYS + round * 100_000,
+  );
   await map.close();
+  await bare.close();
 }
 
 try {
@@ -159,6 +239,7 @@ try {
   row("---", "---", "---", "---");
   await benchGet();
   await benchPut();
+  await benchMerge();
   await benchOpen();
 } finally {
   rmSync(root, { recursive: true, force: true });

@@ -12,13 +12,11 @@ import {
   StorageError,
   compareKeys,
 } from "@dnd/store";
-import { mkdirSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { backUp } from "./_backup.ts";
 import type { CeilingFile } from "./_ceiling_file.ts";
 import { CommitQueue } from "./_commit_queue.ts";
 import { Committer } from "./_committer.ts";
-import { type DataFile, settleCopy } from "./_data_file.ts";
-import { syncFile, syncFolder } from "./_durable_files.ts";
+import type { DataFile } from "./_data_file.ts";
 import { CommitError } from "./_environment.ts";
 import { FreeSpace } from "./_free_space.ts";
 import { type Group, copyState } from "./_group.ts";
@@ -31,7 +29,6 @@ import { Verifier } from "./_verifier.ts";
 import { copyOf } from "./_slab.ts";
 import type { VerifyPosition, VerifyResult } from "./verify_result.ts";
 import type { DataFolder } from "./data_folder.ts";
-import { DataFolderError } from "./data_folder_error.ts";
 import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
@@ -69,9 +66,10 @@ export class LmdbEngine implements Engine {
   readonly #space: FreeSpace;
   readonly #queue: CommitQueue;
   readonly #overlay = new Overlay();
+  readonly #reads: MergedReader;
+
   /** Absent: the file held something when it was opened. */
   readonly #known: KnownKeys | undefined;
-  readonly #reads: MergedReader;
   readonly #meta: Map<string, Uint8Array | undefined>;
 
   #listener: EngineListener | undefined;
@@ -139,7 +137,7 @@ export class LmdbEngine implements Engine {
     try {
       return this.#reads.get(key); // without a closure: this is what is called most
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(this.folder.path, error);
     }
   }
 
@@ -265,17 +263,7 @@ export class LmdbEngine implements Engine {
   async copy(folder: string): Promise<void> {
     this.#check();
     await this.#queue.settled();
-    const target = resolve(folder);
-    mkdirSync(target, { recursive: true, mode: 0o700 });
-    if (readdirSync(target).length > 0) {
-      throw new DataFolderError("not-empty", `Cannot back up into ${target}: it is not empty`);
-    }
-    this.folder.markBackup(target); // first: a copy that was cut short is no node's data either
-    const path = join(target, "data.mdb");
-    await this.#parts.file.environment.copy(path);
-    await settleCopy(path);
-    syncFile(path);
-    syncFolder(target);
+    await backUp(this.#parts, folder);
   }
 
   /**
@@ -373,23 +361,21 @@ export class LmdbEngine implements Engine {
     }
   }
 
-  #readError(error: unknown): StorageError {
-    if (error instanceof StorageError) return error;
-    const reason = error instanceof Error ? error.message : String(error);
-    return new StorageError("damaged", `Cannot read ${this.folder.path}: ${reason}`, {
-      cause: error,
-    });
-  }
-
   /** What lmdb throws while reading is damage of its pages: there is no key to name. */
   #read<T>(read: () => T): T {
     this.#check();
     try {
       return read();
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(this.folder.path, error);
     }
   }
+}
+
+function readError(path: string, error: unknown): StorageError {
+  if (error instanceof StorageError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new StorageError("damaged", `Cannot read ${path}: ${reason}`, { cause: error });
 }
 
 /** ENOSPC, EDQUOT, EFBIG, and EIO, which is what LMDB makes of a write that was cut short. */
