@@ -360,7 +360,19 @@ export class ExchangeSession implements SessionView {
 
   // ----------------------------------------------------------------------------------------- end
 
-  #doneMessage(code: string): DoneMessage {
+  /**
+   * Whether deletes that the peer has not seen were forgotten here since the terms were made: then it may
+   * still hold what they deleted, and nothing that came tells it so. (A member counts in every horizon; one
+   * that was forgotten and is back does not.)
+   */
+  #isOvertaken(): boolean {
+    const { horizon } = this.#host.map;
+    const seen = this.#peerOpen?.below ?? 0;
+    return this.#host.ready && horizon > (this.#terms?.horizon ?? 0) && seen < horizon;
+  }
+
+  #doneMessage(reason: string): DoneMessage {
+    const code = reason === "" && this.#isOvertaken() ? "horizon" : reason;
     const young = this.#walk?.young === true || this.#serve?.young === true;
     const cutoff = this.#terms?.cutoff ?? Infinity;
     const refused = this.#refused > 0;

@@ -162,6 +162,37 @@ describe("rule 1: forgetting deletes", () => {
     expect(b.replicator.metrics.rumorsBelowHorizon).to.equal(1);
   });
 
+  it("proves nothing by an exchange in the middle of which deletes were forgotten", () => {
+    const cluster = new TestCluster({ nodes: 3, loss: 1, latencyMs: 20, pingMs: 1e9 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    cluster.put(c, "k", "v");
+    cluster.run(100);
+    cluster.kill(c);
+    const departed = a.replicator.departureStamp(cluster.wall(a));
+    for (const node of [a, b]) {
+      const { id, generation } = c;
+      const news = { id, state: "forgotten", generation, departed } as const;
+      cluster.apply(node, node.replicator.handleMember(news, cluster.now));
+    }
+    const deleted = cluster.delete(a, "k");
+    cluster.run(100);
+    cluster.restart(c); // with a higher generation: nobody tells it that it was forgotten
+    const opened = cluster.frames.length;
+    cluster.apply(c, c.replicator.exchangeWith(a.id, cluster.wall(c)));
+    cluster.run(5000, () =>
+      cluster.frames
+        .slice(opened)
+        .some(({ from, type }) => from === a.id && type === "exchangeOpen"),
+    );
+    a.map.reap(deleted.version.time, 100); // as by a ping of somebody who has proof
+    cluster.run(5000, () => c.eventsOf("exchanged").length > 0);
+    expect(c.eventsOf("exchanged").at(-1)).to.include({ complete: false, code: "horizon" });
+    cluster.apply(c, c.replicator.exchangeWith(a.id, cluster.wall(c)));
+    cluster.run(60_000);
+    expect(c.aside.map(({ key }) => key)).to.deep.equal(["k"]);
+    for (const node of [a, c]) expect(value(cluster, node, "k"), node.id).to.equal(undefined);
+  });
+
   it("treats an entry that had to wait for its time (rule 8) as the late rumor that it is", () => {
     const times = { graceMs: 200, horizonStepMs: 50, promiseIntervalMs: 100, pingMs: 100 };
     const cluster = new TestCluster({ nodes: 2, ...times });

@@ -1,9 +1,22 @@
 import { isDown, Swim } from "@dnd/gossip";
-import { ExchangeSession, MemberTable } from "@dnd/replication";
+import { ExchangeSession, MemberTable, Outbox } from "@dnd/replication";
 import { DigestTree, type Entry, type MergeOptions, VersionedMap } from "@dnd/store";
 import type { ClusterFault } from "./cluster_run.ts";
 import { ClusterNode } from "./cluster_node.ts";
 import { DiskEngine } from "./disk_engine.ts";
+
+/** What the simulator looks at; each is shown to fail on a build that is broken. */
+export type Checker =
+  | "bounds"
+  | "convergence"
+  | "counter"
+  | "deletes"
+  | "liveness"
+  | "membership"
+  | "protocol"
+  | "ready"
+  | "stamps"
+  | "writes";
 
 /**
  * A bug that is put back for a test: the simulator must find it, or it shows nothing. Each is a patch of
@@ -13,6 +26,8 @@ export interface ClusterBug {
   readonly name: string;
   /** The rule that it breaks. */
   readonly rule: number;
+  /** The checker that has to find it. */
+  readonly checker: Checker;
   /** Faults under which it shows soonest; default all. */
   readonly faults?: readonly ClusterFault[];
   /** Time of a commit, if it matters. */
@@ -62,6 +77,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "deletes are forgotten by age alone",
     rule: 1,
+    checker: "deletes",
     faults: ["kill", "partition", "pause"],
     apply: () =>
       patch(MemberTable.prototype, "watermark", () => () => ({
@@ -72,6 +88,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "what one peer holds counts as heard from all",
     rule: 1,
+    checker: "deletes",
     faults: ["kill", "partition", "pause"],
     apply: () =>
       patch(MemberTable.prototype, "complete", (original) => {
@@ -84,6 +101,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "whoever missed reaped deletes does not notice",
     rule: 1,
+    checker: "deletes",
     faults: ["kill", "forget", "partition"],
     apply: () => {
       const undo = [
@@ -101,6 +119,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "of two versions the one that is held wins",
     rule: 5,
+    checker: "writes",
     apply: () =>
       patchMerge((map, entries, options, merge) =>
         merge(
@@ -112,6 +131,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "the digest misses some deltas",
     rule: 6,
+    checker: "convergence",
     apply: () => {
       let calls = 0;
       return patch(DigestTree.prototype, "toggle", (original) => {
@@ -126,6 +146,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "no clock ceiling",
     rule: 7,
+    checker: "stamps",
     faults: ["kill", "skew", "restart-all"],
     apply: () => {
       const undo = [
@@ -146,6 +167,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "entries that are too early are neither refused nor restamped",
     rule: 8,
+    checker: "convergence",
     faults: ["skew", "restart-all", "kill"],
     apply: () => {
       const undo = [patch(VersionedMap.prototype, "restamp", () => () => [])];
@@ -157,6 +179,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "writes are acknowledged and promised before they are committed",
     rule: 9,
+    checker: "writes",
     faults: ["kill", "loss", "partition", "restart-all"],
     commitMs: 400,
     apply: () =>
@@ -167,6 +190,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "values stay when entries are stripped by each node's own clock: the TTL is lost on the way",
     rule: 10,
+    checker: "liveness",
     apply: () =>
       patchMerge((_map, entries, options, merge) =>
         merge(
@@ -181,11 +205,13 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "rumors that are dropped are never made up for: no exchange",
     rule: 11,
+    checker: "writes",
     apply: () => patch(ExchangeSession.prototype, "start", () => () => undefined),
   },
   {
     name: "deletes do not travel by exchange",
     rule: 11,
+    checker: "deletes",
     apply: () =>
       patchMerge((_map, entries, options, merge) => {
         if (options.rumor === true) return merge(entries, options);
@@ -198,12 +224,14 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "a node is ready before it holds anything",
     rule: 12,
+    checker: "ready",
     faults: ["wipe"],
     apply: () => patch(ClusterNode.prototype, "hasSeeds" as "start", () => (): boolean => false),
   },
   {
     name: "a late rumor of something forgotten is taken, and deletes are forgotten early",
     rule: 1,
+    checker: "deletes",
     faults: ["pause", "loss"],
     apply: () => {
       const undo = [
@@ -221,6 +249,7 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
   {
     name: "a stale alive is accepted: an old rumor brings a dead member back",
     rule: 2,
+    checker: "membership",
     faults: ["kill", "stop", "partition", "loss"],
     apply: () =>
       patch(Swim.prototype, "handleMessage", (original) => {
@@ -244,4 +273,81 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
         return patched;
       }),
   },
+  {
+    name: "the outbox takes more than its bound",
+    rule: 11,
+    checker: "bounds",
+    faults: ["burst"],
+    apply: () => {
+      const beyond = new WeakMap<Outbox, number>();
+      const undo = [
+        patch(Outbox.prototype, "add", (original) => {
+          const patched: Outbox["add"] = function (this: Outbox, entry, options) {
+            if (!original.call(this, entry, options)) beyond.set(this, (beyond.get(this) ?? 0) + 1);
+            return true;
+          };
+          return patched;
+        }),
+        patch(Outbox.prototype, "flush", (original) => {
+          const patched: Outbox["flush"] = function (this: Outbox, members, options) {
+            beyond.delete(this);
+            return original.call(this, members, options);
+          };
+          return patched;
+        }),
+        patchSize((outbox, size) => size + (beyond.get(outbox) ?? 0)),
+      ];
+      return () => {
+        for (const each of undo.reverse()) each();
+      };
+    },
+  },
+  {
+    name: "the counter begins anew at each start",
+    rule: 6,
+    checker: "counter",
+    faults: ["kill", "restart-all"],
+    apply: () =>
+      patch(DiskEngine.prototype, "open", (original) => {
+        const patched: DiskEngine["open"] = function (this: DiskEngine, listener) {
+          const opened = original.call(this, listener);
+          return { ...opened, state: { ...opened.state, counter: 0 } };
+        };
+        return patched;
+      }),
+  },
+  {
+    name: "some frames of an exchange are handled twice",
+    rule: 11,
+    checker: "protocol",
+    apply: () => {
+      let frames = 0;
+      return patch(ExchangeSession.prototype, "handleFrame", (original) => {
+        const patched: ExchangeSession["handleFrame"] = function (
+          this: ExchangeSession,
+          frame,
+          now,
+        ) {
+          frames += 1;
+          original.call(this, frame, now);
+          if (frames % 5 === 0) original.call(this, frame, now);
+        };
+        return patched;
+      });
+    },
+  },
 ];
+
+/** Has an outbox say another size. */
+function patchSize(change: (outbox: Outbox, size: number) => number): () => void {
+  const held = Object.getOwnPropertyDescriptor(Outbox.prototype, "size");
+  const read = held?.get as ((this: Outbox) => number) | undefined;
+  if (held === undefined || read === undefined) throw new TypeError("Cannot patch size: no getter");
+  Object.defineProperty(Outbox.prototype, "size", {
+    configurable: true,
+    get(this: Outbox) {
+      return change(this, read.call(this));
+    },
+  });
+  return () => Object.defineProperty(Outbox.prototype, "size", held);
+}

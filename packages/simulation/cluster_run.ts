@@ -84,7 +84,8 @@ interface Times {
   readonly faultMs: readonly [number, number];
 }
 
-const BOUNDS = { outboxEntries: 200, waitingEntries: 50 };
+/** Fewer than there are keys, so that bursts and skewed clocks reach them. */
+const BOUNDS = { outboxEntries: 20, waitingEntries: 10 };
 
 const TIMES: Readonly<Record<ClusterPace, Times>> = {
   long: {
@@ -263,6 +264,7 @@ class ClusterRun {
       },
       (entry) => this.#ledger.acknowledged(node, entry, text),
     );
+    this.#checkBounds(node); // before the turn ends in which all of a burst waits
   }
 
   // -------------------------------------------------------------------------------------- faults
@@ -375,14 +377,19 @@ class ClusterRun {
 
   /** Nothing grows beyond its bound. */
   #watch(): void {
-    for (const { replicator, gossip } of this.#nodes()) {
-      const { metrics } = replicator;
-      if (metrics.outboxEntries > BOUNDS.outboxEntries) this.#ledger.report("bounds", "outbox");
-      if (metrics.waitingEntries > BOUNDS.waitingEntries) this.#ledger.report("bounds", "waiting");
+    for (const node of this.#nodes()) {
+      this.#checkBounds(node);
+      const { replicator, gossip } = node;
       if (replicator.status().exchanges.length > 14) this.#ledger.report("bounds", "sessions");
-      if (metrics.misbehaved > 0) this.#ledger.report("protocol", gossip.id.slice(-4));
+      if (replicator.metrics.misbehaved > 0) this.#ledger.report("protocol", gossip.id.slice(-4));
     }
     this.#world.clock.schedule(1000, () => this.#watch());
+  }
+
+  #checkBounds({ replicator }: ClusterNode): void {
+    const { outboxEntries, waitingEntries } = replicator.metrics;
+    if (outboxEntries > BOUNDS.outboxEntries) this.#ledger.report("bounds", "outbox");
+    if (waitingEntries > BOUNDS.waitingEntries) this.#ledger.report("bounds", "waiting");
   }
 
   #heal(): void {
