@@ -341,12 +341,11 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
 /** Has an outbox say another size. */
 function patchSize(change: (outbox: Outbox, size: number) => number): () => void {
   const held = Object.getOwnPropertyDescriptor(Outbox.prototype, "size");
-  const read = held?.get as ((this: Outbox) => number) | undefined;
-  if (held === undefined || read === undefined) throw new TypeError("Cannot patch size: no getter");
+  if (held?.get === undefined) throw new TypeError("Cannot patch size: no getter");
   Object.defineProperty(Outbox.prototype, "size", {
     configurable: true,
     get(this: Outbox) {
-      return change(this, read.call(this));
+      return change(this, Number(held.get?.call(this)));
     },
   });
   return () => Object.defineProperty(Outbox.prototype, "size", held);
