@@ -84,7 +84,9 @@ export class Exchanges {
     let next = Infinity;
     for (const [peer, want] of [...this.#wants]) {
       const known = this.#context.peers.get(peer);
-      if (known === undefined || !isReachable(known)) {
+      // A join that was asked for beside the one that made this node ready has nothing to bring any more.
+      const isOver = want.reason === "join" && this.#host.ready;
+      if (known === undefined || !isReachable(known) || isOver) {
         this.#wants.delete(peer);
         continue;
       }

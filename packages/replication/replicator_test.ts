@@ -34,5 +34,8 @@ describe("Replicator", () => {
     expect(cluster.run(5000, () => joining.replicator.ready)).to.equal(true);
     expect(joining.map.size).to.equal(1500);
     expect(joining.eventsOf("progress").at(-1)?.percent).to.equal(100);
+    cluster.run(2000); // one copy is enough: the other member is not asked for another
+    const opened = joining.eventsOf("exchanged").filter(({ role }) => role === "opened");
+    expect(opened.map(({ reason }) => reason)).to.deep.equal(["join"]);
   });
 });
