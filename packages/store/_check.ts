@@ -1,17 +1,19 @@
 import { InputRangeError, InputTypeError } from "./errors.ts";
-import {
-  MAX_CONTENT_TYPE_BYTES,
-  MAX_EXPIRES_AT_MS,
-  MAX_EXTRA_BYTES,
-  MAX_KEY_BYTES,
-  MAX_TTL_MS,
-  MAX_VALUE_BYTES,
-} from "./limits.ts";
+import { MAX_EXPIRES_AT_MS, MAX_EXTRA_BYTES, MAX_TTL_MS, MAX_VALUE_BYTES } from "./limits.ts";
 import type { Entry } from "./entry.ts";
 import { MAX_STAMP } from "./version.ts";
 import { hashKey } from "./hash.ts";
 
 const NODE_ID = /^[a-z0-9]{1,32}$/;
+
+/** By what `hashKey` says, with the sign changed. */
+const KEY_FAULTS = [
+  "is empty",
+  "has more than 1024 bytes of UTF-8",
+  "has a lone surrogate",
+  "is no string",
+] as const;
+
 const CONTENT_TYPE = /^[\x20-\x7e]{1,255}$/;
 
 /**
@@ -22,19 +24,11 @@ const CONTENT_TYPE = /^[\x20-\x7e]{1,255}$/;
  * @throws {InputRangeError} `key-too-large` if it is longer than 1,024 bytes
  */
 export function checkKey(key: string): number {
-  if (typeof key !== "string") {
-    throw new InputTypeError("invalid-key", `Invalid key: not a string but ${describe(key)}`);
-  }
-  const length = hashKey(key);
+  const length = typeof key === "string" ? hashKey(key) : -3;
   if (length > 0) return length;
-  if (length === 0) throw new InputTypeError("invalid-key", "Invalid key: it is empty");
-  if (length === -2) {
-    throw new InputTypeError("invalid-key", `Invalid key ${show(key)}: it has a lone surrogate`);
-  }
-  throw new InputRangeError(
-    "key-too-large",
-    `Key too large: ${show(key)} has more than ${MAX_KEY_BYTES} bytes of UTF-8`,
-  );
+  const message = `Invalid key ${describe(key)}: it ${KEY_FAULTS[-length]}`;
+  if (length === -1) throw new InputRangeError("key-too-large", message);
+  throw new InputTypeError("invalid-key", message);
 }
 
 /** The node id that was found good last: mostly it is the next one, too. */
@@ -47,11 +41,8 @@ let lastNode = "a";
  */
 export function checkNode(node: string): void {
   if (node === lastNode) return;
-  if (typeof node === "string" && NODE_ID.test(node)) {
-    lastNode = node;
-    return;
-  }
-  throw invalid("node", node, "1 to 32 characters of [a-z0-9]");
+  checkText("node", node, NODE_ID);
+  lastNode = node;
 }
 
 /**
@@ -61,22 +52,48 @@ export function checkNode(node: string): void {
  * @throws {InputRangeError} `value-too-large` if it is longer than `max`
  */
 export function checkValue(value: Uint8Array, max: number = MAX_VALUE_BYTES): void {
-  if (!(value instanceof Uint8Array)) throw invalid("value", value, "a Uint8Array");
+  checkBytes("value", value);
   if (value.length <= max) return;
   throw new InputRangeError(
     "value-too-large",
-    `Value too large: ${value.length} bytes, at most ${max} are taken`,
+    `Value too large: ${describe(value)}, at most ${max} are taken`,
   );
+}
+
+/** @throws {InputTypeError} `invalid-argument` if it is no `Uint8Array` from `min` to `max` bytes long */
+export function checkBytes(
+  name: string,
+  bytes: Uint8Array,
+  min: number = 0,
+  max: number = Infinity,
+): void {
+  if (bytes instanceof Uint8Array && bytes.length >= min && bytes.length <= max) return;
+  throw invalid(name, bytes, `a Uint8Array of ${min} to ${max} bytes`);
 }
 
 /** @throws {InputTypeError} `invalid-argument` if it is not 1 to 255 characters of printable ASCII */
 export function checkContentType(type: string): void {
-  if (typeof type === "string" && CONTENT_TYPE.test(type)) return;
-  throw invalid("contentType", type, `1 to ${MAX_CONTENT_TYPE_BYTES} printable ASCII characters`);
+  checkText("contentType", type, CONTENT_TYPE);
+}
+
+/** @throws {InputTypeError} `invalid-argument` if it is no string, or not of that form */
+export function checkText(name: string, text: unknown, form: RegExp = /^/): void {
+  if (typeof text === "string" && form.test(text)) return;
+  throw invalid(name, text, `a string like ${form.source}`);
+}
+
+/** Checks named values, as an engine stores them. */
+export function checkMeta(
+  meta: Iterable<readonly [name: string, bytes: Uint8Array | undefined]>,
+): void {
+  for (const [name, bytes] of meta) {
+    checkText("name", name);
+    if (bytes !== undefined) checkBytes(`meta ${name}`, bytes);
+  }
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is not a time from 0 to the end of `Date` */
-export function checkTime(name: string, ms: number): void {
+export function checkTime(name: string, ms: unknown): asserts ms is number {
   if (typeof ms === "number" && ms >= 0 && ms <= MAX_EXPIRES_AT_MS) return;
   throw outOfRange(name, ms, "milliseconds since 1970");
 }
@@ -99,69 +116,55 @@ export function checkCount(name: string, count: number, min: number, max: number
  * @throws {InputTypeError | InputRangeError} that says which key, and why
  */
 export function checkEntry(entry: Entry): void {
-  if (typeof entry !== "object" || entry === null) {
-    throw invalid("entry", entry, "an object with key, value and version");
-  }
+  checkObject("entry", entry);
+  const { key, value, version, contentType, expiresAt, deleted, extra, hash } = entry;
   try {
-    const { version, extra, hash } = entry;
-    if (typeof version !== "object" || version === null) {
-      throw invalid("version", version, "{ time, node }");
-    }
-    const { time } = version;
-    if (!Number.isSafeInteger(time) || time < 0 || time >= MAX_STAMP) {
-      throw outOfRange("version.time", time, "a stamp: an integer from 0 to 2^53 - 2");
-    }
+    checkObject("version", version);
+    checkCount("version.time", version.time, 0, MAX_STAMP - 1);
     checkNode(version.node);
-    checkValue(entry.value);
-    if (entry.contentType !== undefined) checkContentType(entry.contentType);
-    if (entry.expiresAt !== undefined) {
-      checkTime("expiresAt", entry.expiresAt);
-      if (!Number.isInteger(entry.expiresAt) || entry.expiresAt === 0) {
-        throw outOfRange("expiresAt", entry.expiresAt, "a whole number of milliseconds above 0");
-      }
+    checkValue(value);
+    if (contentType !== undefined) checkContentType(contentType);
+    if (expiresAt !== undefined) checkCount("expiresAt", expiresAt, 1, MAX_EXPIRES_AT_MS);
+    if (extra !== undefined) checkBytes("extra", extra, 0, MAX_EXTRA_BYTES);
+    if (hash !== undefined) checkBytes("hash", hash, 8, 8);
+    if (deleted !== undefined && typeof deleted !== "boolean") {
+      throw invalid("deleted", deleted, "a boolean");
     }
-    if (entry.deleted !== undefined && typeof entry.deleted !== "boolean") {
-      throw invalid("deleted", entry.deleted, "a boolean");
-    }
-    if (extra !== undefined && !(extra instanceof Uint8Array && extra.length <= MAX_EXTRA_BYTES)) {
-      throw invalid("extra", extra, `a Uint8Array of at most ${MAX_EXTRA_BYTES} bytes`);
-    }
-    if (hash !== undefined && !(hash instanceof Uint8Array && hash.length === 8)) {
-      throw invalid("hash", hash, "a Uint8Array of 8 bytes");
-    }
-    if (entry.deleted === true && (entry.value.length > 0 || entry.contentType !== undefined)) {
-      throw invalid("value", entry.value, "empty in a tombstone, without contentType");
+    if (deleted === true && (value.length > 0 || contentType !== undefined)) {
+      throw invalid("value", value, "empty in a tombstone, without contentType");
     }
   } catch (error) {
     if (error instanceof Error) {
-      error.message = `Malformed entry for key ${describe(entry.key)}: ${error.message}`;
+      error.message = `Malformed entry for key ${describe(key)}: ${error.message}`;
     }
     throw error;
   }
 }
 
-function invalid(name: string, value: unknown, wanted: string): InputTypeError {
-  return new InputTypeError(
-    "invalid-argument",
-    `Invalid ${name}: ${describe(value)}, wanted ${wanted}`,
-  );
+/** @throws {InputTypeError} `invalid-argument` if it is no object */
+export function checkObject(name: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) throw invalid(name, value, "an object");
 }
 
-function outOfRange(name: string, value: unknown, wanted: string): InputRangeError {
-  return new InputRangeError(
-    "invalid-argument",
-    `Invalid ${name}: ${describe(value)}, wanted ${wanted}`,
-  );
+function invalid(
+  name: string,
+  value: unknown,
+  wanted: string,
+  OfClass: typeof InputTypeError | typeof InputRangeError = InputTypeError,
+): Error {
+  return new OfClass("invalid-argument", `Invalid ${name}: ${describe(value)}, wanted ${wanted}`);
 }
 
-/** A key for an error message: quoted, and not too much of it. */
-function show(key: string): string {
-  return JSON.stringify(key.length > 64 ? `${key.slice(0, 61)}...` : key);
+/** A number that should be another one; something else that should be a number. */
+function outOfRange(name: string, value: unknown, wanted: string): Error {
+  return invalid(name, value, wanted, typeof value === "number" ? InputRangeError : undefined);
 }
 
+/** A value for an error message: strings quoted, and not too much of them. */
 function describe(value: unknown): string {
-  if (typeof value === "string") return show(value);
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 64 ? `${value.slice(0, 61)}...` : value);
+  }
   if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (typeof value === "object" && value !== null) return "an object";
-  return String(value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

@@ -1,26 +1,17 @@
 import type { Batch, Engine, EntryChange, LeafCorrection } from "./engine.ts";
+import { CEILING_LEAD, MAX_NAMES } from "./_sizes.ts";
 import { DamagedError } from "./engine.ts";
 import { DigestTree } from "./digest_tree.ts";
 import { HybridClock } from "./hybrid_clock.ts";
 import { MAX_VALUE_BYTES } from "./limits.ts";
-import { hashKey, lastHash } from "./hash.ts";
 import type { MapState } from "./map_state.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
-import { STAMPS_PER_MS, msOf, stampOf } from "./version.ts";
+import { msOf, stampOf } from "./version.ts";
 import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { Watchers, eventOf } from "./_watchers.ts";
-import { InputTypeError } from "./errors.ts";
+import { hashKey, lastHash } from "./hash.ts";
 import { checkCount, checkNode, checkTime } from "./_check.ts";
-
-/** How far each commit lifts the ceiling above the clock (rule 7), in stamps. */
-const CEILING_LEAD = 250 * STAMPS_PER_MS;
-
-/** Node names that refused entries are counted under, before the rest is counted as one. */
-const MAX_NAMES = 64;
-
-/** What the write of a new key replaces. */
-const NOTHING = { previous: undefined, damaged: false };
 
 /** What a batch carries beside its changes. */
 export interface WriteExtras {
@@ -81,12 +72,6 @@ export class Core {
    */
   now(options: NowOptions | undefined): number {
     const now = options?.now ?? this.#wallClock?.();
-    if (now === undefined) {
-      throw new InputTypeError(
-        "invalid-argument",
-        "Invalid now: missing, and the map was made without a clock",
-      );
-    }
     checkTime("now", now);
     return now;
   }
@@ -101,7 +86,8 @@ export class Core {
   stamp(now: number): number {
     const stamp = this.clock.peek(now);
     if (stamp >= this.engine.ceiling) this.engine.raiseCeiling(stamp + CEILING_LEAD);
-    return this.clock.tick(now);
+    this.clock.observe(stamp);
+    return stamp;
   }
 
   /**
@@ -119,16 +105,16 @@ export class Core {
     }
   }
 
-  /** What a write replaces: a damaged record counts as nothing, and is mended by it. */
-  readForWrite(key: string): { previous: StoredEntry | undefined; damaged: boolean } {
+  /** What a write replaces; `null` if that is damaged, which counts as nothing and is mended by it. */
+  readForWrite(key: string): StoredEntry | undefined | null {
     const { engine } = this;
     if (engine.mayHold !== undefined && hashKey(key) > 0 && !engine.mayHold(lastHash[0] ?? 0)) {
-      return NOTHING;
+      return undefined;
     }
     try {
-      return { previous: this.read(key), damaged: false };
+      return this.read(key);
     } catch (error) {
-      if (error instanceof DamagedError) return { previous: undefined, damaged: true };
+      if (error instanceof DamagedError) return null;
       throw error;
     }
   }
@@ -153,16 +139,13 @@ export class Core {
     this.engine.write(batch);
     for (const { entry, previous, damagedHead } of changes) {
       const out = previous ?? damagedHead;
-      if (entry !== undefined) {
-        const high = entry.fingerprintHigh ^ (out?.fingerprintHigh ?? 0);
-        const low = entry.fingerprintLow ^ (out?.fingerprintLow ?? 0);
-        if ((high | low) !== 0) this.tree.toggle(entry.keyHash >>> 17, high, low);
-      } else if (out !== undefined) {
-        this.tree.toggle(out.keyHash >>> 17, out.fingerprintHigh, out.fingerprintLow);
-      }
+      this.tree.toggle(
+        ((entry ?? out)?.keyHash ?? 0) >>> 17,
+        (entry?.fingerprintHigh ?? 0) ^ (out?.fingerprintHigh ?? 0),
+        (entry?.fingerprintLow ?? 0) ^ (out?.fingerprintLow ?? 0),
+      );
     }
-    if (extras.corrections === undefined) return;
-    for (const { leaf, high, low } of extras.corrections) this.tree.toggle(leaf, high, low);
+    for (const { leaf, high, low } of extras.corrections ?? []) this.tree.toggle(leaf, high, low);
   }
 
   /** Tells the watchers what was written. */

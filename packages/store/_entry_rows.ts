@@ -1,36 +1,27 @@
 import { StoredEntry } from "./stored_entry.ts";
+import {
+  COUNTER,
+  DELETED,
+  EXPIRES,
+  EXPIRING,
+  FINGERPRINT_HIGH,
+  FINGERPRINT_LOW,
+  FLAGS,
+  HASH_HIGH,
+  HASH_LOW,
+  KEY_HASH,
+  MOVES,
+  NEWER,
+  NONE,
+  OLDER,
+  PAGE_BITS,
+  PAGE_MASK,
+  SLAB,
+  SPAN,
+  STRIPPED,
+  TIME,
+} from "./_sizes.ts";
 import { ValueSlabs } from "./_value_slabs.ts";
-
-/** Rows of a page. */
-const PAGE_BITS = 10;
-const PAGE_MASK = (1 << PAGE_BITS) - 1;
-
-// A row is 64 bytes, a line of the processor's cache: three numbers of 8 bytes, ten of 4.
-const TIME = 0;
-const COUNTER = 1;
-/** 0: never. */
-const EXPIRES = 2;
-const KEY_HASH = 6;
-const HASH_HIGH = 7;
-const HASH_LOW = 8;
-const FINGERPRINT_HIGH = 9;
-const FINGERPRINT_LOW = 10;
-const FLAGS = 11;
-const OLDER = 12;
-const NEWER = 13;
-/** Where the value is: see {@linkcode ValueSlabs}. */
-const SLAB = 14;
-const SPAN = 15;
-
-const DELETED = 1;
-const STRIPPED = 2;
-const EXPIRING = 4;
-
-/** Rows looked at with each write while the slabs are being swept. */
-const MOVES = 4;
-
-/** No row. */
-export const NONE = -1;
 
 /** What many entries have in common, in one object for most of them. */
 interface Origin {
@@ -63,6 +54,11 @@ export class EntryRows {
   readonly #lastOrigins: Origin[] = [];
   #newest = NONE;
 
+  /** How many rows are not free. */
+  get size(): number {
+    return this.keys.length - this.#free.length;
+  }
+
   /** Puts an entry into a new row, at the end of the change log. */
   add(entry: StoredEntry): number {
     const row = this.#free.pop() ?? this.keys.length;
@@ -80,7 +76,7 @@ export class EntryRows {
   /** Puts an entry of the same key into the place of another. One of the same counter keeps its place. */
   replace(row: number, entry: StoredEntry): void {
     const counter = this.counter(row);
-    this.#values.remove(row, this.#get(row, SLAB), this.#get(row, SPAN));
+    this.#dropValue(row);
     this.#write(row, entry);
     if (entry.counter === counter) return;
     this.#unlink(row);
@@ -89,7 +85,7 @@ export class EntryRows {
 
   /** Takes an entry out; its row may become that of another. */
   remove(row: number): void {
-    this.#values.remove(row, this.#get(row, SLAB), this.#get(row, SPAN));
+    this.#dropValue(row);
     this.#unlink(row);
     this.keys[row] = "";
     this.#origins[row] = undefined;
@@ -97,19 +93,14 @@ export class EntryRows {
   }
 
   #write(row: number, entry: StoredEntry): void {
-    const { version, value, expiresAt = 0, contentType, extra, marks } = entry;
+    const { version, expiresAt = 0, contentType, extra, marks } = entry;
     const { node } = version;
     const numbers = this.#numbers[row >> PAGE_BITS] ?? new Float64Array();
     const words = this.#words[row >> PAGE_BITS] ?? new Int32Array();
     const at = (row & PAGE_MASK) << 4;
     const slot = node.charCodeAt(0);
     let origin = this.#lastOrigins[slot];
-    if (
-      origin === undefined ||
-      origin.node !== node ||
-      origin.contentType !== contentType ||
-      origin.extra !== extra
-    ) {
+    if (origin?.node !== node || origin.contentType !== contentType || origin.extra !== extra) {
       origin = this.#lastOrigins[slot] = { node, contentType, extra };
     }
     this.#origins[row] = origin;
@@ -125,9 +116,7 @@ export class EntryRows {
       (entry.deleted === true ? DELETED : 0) |
       (marks.stripped ? STRIPPED : 0) |
       (expiresAt > 0 ? EXPIRING : 0);
-    this.#values.add(row, value);
-    words[at + SLAB] = this.#values.slab;
-    words[at + SPAN] = this.#values.span;
+    this.#keepValue(row, entry.value);
   }
 
   /** The entry in a row. */
@@ -141,7 +130,7 @@ export class EntryRows {
     return new StoredEntry(
       {
         key: this.keys[row] ?? "",
-        value: this.#values.view(row, words[at + SLAB] ?? 0, words[at + SPAN] ?? 0),
+        value: this.value(row),
         version: { time: numbers[(at >> 1) + TIME] ?? 0, node: origin?.node ?? "" },
         contentType: origin?.contentType,
         expiresAt: expiresAt === 0 ? undefined : expiresAt,
@@ -179,13 +168,10 @@ export class EntryRows {
     for (let i = 0; i < MOVES; i += 1) {
       const row = this.#values.next(this.keys.length);
       if (row === NONE) return;
-      const slab = this.#get(row, SLAB);
-      if (this.keys[row] === "" || !this.#values.isOld(slab)) continue;
+      if (this.keys[row] === "" || !this.#values.isOld(this.#get(row, SLAB))) continue;
       const value = this.value(row);
-      this.#values.remove(row, slab, this.#get(row, SPAN));
-      this.#values.add(row, value);
-      this.#set(row, SLAB, this.#values.slab);
-      this.#set(row, SPAN, this.#values.span);
+      this.#dropValue(row);
+      this.#keepValue(row, value);
     }
   }
 
@@ -201,6 +187,16 @@ export class EntryRows {
       found.push(row);
     }
     return found;
+  }
+
+  #keepValue(row: number, value: Uint8Array): void {
+    this.#values.add(row, value);
+    this.#set(row, SLAB, this.#values.slab);
+    this.#set(row, SPAN, this.#values.span);
+  }
+
+  #dropValue(row: number): void {
+    this.#values.remove(row, this.#get(row, SLAB), this.#get(row, SPAN));
   }
 
   #append(row: number): void {

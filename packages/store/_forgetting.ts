@@ -4,10 +4,9 @@ import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import type { Version } from "./version.ts";
 import { compareVersions, msOf } from "./version.ts";
+import { SLICE } from "./_sizes.ts";
+import { checkKey, checkObject } from "./_check.ts";
 import { stripEntry } from "./_make_entry.ts";
-
-/** Entries changed in one batch. */
-const SLICE = 1000;
 
 /** Strips what has expired: see `VersionedMap.expire`. */
 export function expireEntries(core: Core, now: number, limit: number): StoredEntry[] {
@@ -50,8 +49,10 @@ export function forgetEntries(
 ): Entry[] {
   const held = new Map<string, StoredEntry>();
   for (const { key, version } of entries) {
-    const entry = core.readForWrite(key).previous;
-    if (entry !== undefined && compareVersions(entry.version, version) === 0) held.set(key, entry);
+    checkKey(key);
+    checkObject("version", version);
+    const entry = core.readForWrite(key);
+    if (entry && compareVersions(entry.version, version) === 0) held.set(key, entry);
   }
   const removed = [...held.values()];
   if (removed.length === 0) return removed;

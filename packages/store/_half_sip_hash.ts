@@ -29,14 +29,14 @@ export function begin(key0: number = KEY_0, key1: number = KEY_1): void {
   lanes[3] = 0x74656462 ^ key1;
 }
 
-/** Takes in the first `count` of the {@linkcode words}. */
-export function absorb(count: number): void {
+/** Takes in the first `count` of the {@linkcode words}, or of others. */
+export function absorb(count: number, source: Int32Array = words): void {
   let v0 = lanes[0] ?? 0;
   let v1 = lanes[1] ?? 0;
   let v2 = lanes[2] ?? 0;
   let v3 = lanes[3] ?? 0;
   for (let i = 0; i < count; i += 1) {
-    const word = words[i] ?? 0;
+    const word = source[i] ?? 0;
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;

@@ -1,14 +1,9 @@
 import type { ScanOptions } from "./engine.ts";
-import type { StoredEntry } from "./stored_entry.ts";
+import type { EntryRows } from "./_entry_rows.ts";
+import { NONE } from "./_sizes.ts";
 import { SortedChunks } from "./_sorted_chunks.ts";
-import { compareKeys, needsRank } from "./compare_keys.ts";
-
-/** The entries of a map, as the order of its keys sees them. */
-export interface HeldEntries {
-  readonly size: number;
-  get(key: string): StoredEntry | undefined;
-  keys(): string[];
-}
+import type { StoredEntry } from "./stored_entry.ts";
+import { compareKeys } from "./compare_keys.ts";
 
 /**
  * The keys of a map in order, made when somebody asks for order and kept up lazily afterwards, so that
@@ -16,21 +11,24 @@ export interface HeldEntries {
  * last listing are sorted in one by one, or all anew when they are many.
  */
 export class KeyOrder {
-  readonly #entries: HeldEntries;
+  readonly #rows: EntryRows;
+  readonly #find: (key: string) => number;
   #sorted: SortedChunks<string> | undefined;
 
   /** Keys that came since the last listing, and may have gone again. */
   #added: string[] = [];
 
-  constructor(entries: HeldEntries) {
-    this.#entries = entries;
+  /** @param find the row of a key; -1 if it is not held */
+  constructor(rows: EntryRows, find: (key: string) => number) {
+    this.#rows = rows;
+    this.#find = find;
   }
 
   /** Takes note of a new key. */
   add(key: string): void {
     if (this.#sorted === undefined) return;
     this.#added.push(key);
-    if (this.#added.length > this.#entries.size) this.#sorted = undefined;
+    if (this.#added.length > this.#rows.size) this.#sorted = undefined;
   }
 
   /** Takes note that a key went. */
@@ -46,8 +44,8 @@ export class KeyOrder {
     for (const key of this.#upToDate().from(first)) {
       if (found.length >= limit || !key.startsWith(prefix)) break;
       if (before !== undefined && compareKeys(key, before) >= 0) break;
-      const entry = key === after ? undefined : this.#entries.get(key);
-      if (entry !== undefined) found.push(entry);
+      const row = key === after ? NONE : this.#find(key);
+      if (row !== NONE) found.push(this.#rows.entry(row));
     }
     return found;
   }
@@ -55,16 +53,17 @@ export class KeyOrder {
   #upToDate(): SortedChunks<string> {
     const added = this.#added;
     this.#added = [];
-    let sorted = this.#sorted;
-    if (sorted === undefined || added.length > 64 + this.#entries.size / 8) {
-      const keys = this.#entries.keys();
+    if (this.#sorted === undefined || added.length > 64 + this.#rows.size / 8) {
+      const keys = this.#rows.keys.filter((key) => key !== "");
       // without a function where it may be: ten times as fast
-      sorted = new SortedChunks(
-        compareKeys,
-        keys.some(needsRank) ? keys.sort(compareKeys) : keys.sort(),
-      );
-      this.#sorted = sorted;
-    } else for (const key of added) if (this.#entries.get(key) !== undefined) sorted.add(key);
-    return sorted;
+      keys.sort(keys.some(needsRank) ? compareKeys : undefined);
+      this.#sorted = new SortedChunks(compareKeys, keys);
+    } else for (const key of added) if (this.#find(key) !== NONE) this.#sorted.add(key);
+    return this.#sorted;
   }
+}
+
+/** Whether `<` could put this key in another place than its UTF-8 bytes do. */
+export function needsRank(key: string): boolean {
+  return /[\ud800-\uffff]/.test(key);
 }

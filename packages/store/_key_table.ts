@@ -48,15 +48,8 @@ export class KeyTable {
 
   /** The row of a key; -1 if it is not here. */
   find(key: string, keyHash: number): number {
-    const cells = this.#cells;
-    const last = cells.length - 1;
-    let at = (keyHash >>> this.#shift) << 1;
-    for (let i = 0; i < MAX_PROBES; i += 1) {
-      const place = cells[at + 1] ?? 0;
-      if (place === 0) return -1;
-      if (cells[at] === keyHash && place > 0 && this.#keys[place - 1] === key) return place - 1;
-      at = (at + 2) & last;
-    }
+    const at = this.#cell(key, keyHash);
+    if (at >= 0) return (this.#cells[at + 1] ?? 0) - 1;
     return this.#crowds.get(keyHash >>> 17)?.get(key)?.row ?? -1;
   }
 
@@ -71,12 +64,7 @@ export class KeyTable {
   remove(key: string, keyHash: number): void {
     this.#size -= 1;
     if (this.#crowds.get(keyHash >>> 17)?.delete(key) === true) return;
-    const cells = this.#cells;
-    let at = (keyHash >>> this.#shift) << 1;
-    while (cells[at] !== keyHash || this.#keys[(cells[at + 1] ?? 0) - 1] !== key) {
-      at = (at + 2) & (cells.length - 1);
-    }
-    cells[at + 1] = GONE;
+    this.#cells[this.#cell(key, keyHash) + 1] = GONE;
   }
 
   /** The rows of the keys whose hash, as an unsigned number, is in `[low, high)`. */
@@ -109,6 +97,20 @@ export class KeyTable {
     this.#cells.fill(0);
     this.#used = 0;
     this.#size = 0;
+  }
+
+  /** Where the cell of a key is; -1 if it has none. */
+  #cell(key: string, keyHash: number): number {
+    const cells = this.#cells;
+    const last = cells.length - 1;
+    let at = (keyHash >>> this.#shift) << 1;
+    for (let i = 0; i < MAX_PROBES; i += 1) {
+      const place = cells[at + 1] ?? 0;
+      if (place === 0) return -1;
+      if (cells[at] === keyHash && place > 0 && this.#keys[place - 1] === key) return at;
+      at = (at + 2) & last;
+    }
+    return -1;
   }
 
   #insert(key: string, keyHash: number, row: number): void {

@@ -1,12 +1,9 @@
 import type { EntriesOptions } from "./map_options.ts";
 import type { Core } from "./_core.ts";
 import type { Entry } from "./entry.ts";
-import { InputTypeError } from "./errors.ts";
 import type { StoredEntry } from "./stored_entry.ts";
-import { checkCount } from "./_check.ts";
-
-/** Entries read at a time, where many of them may be of no interest. */
-const PAGE = 1000;
+import { PAGE } from "./_sizes.ts";
+import { checkCount, checkText } from "./_check.ts";
 
 /** A sorted listing: see `VersionedMap.entries`. */
 export function listEntries(core: Core, options: EntriesOptions): Entry[] {
@@ -14,9 +11,7 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
   const now = all ? 0 : core.now(options);
   checkCount("limit", limit, 0);
   for (const name of ["prefix", "from", "after", "before"] as const) {
-    const text: unknown = options[name];
-    if (text === undefined || typeof text === "string") continue;
-    throw new InputTypeError("invalid-argument", `Invalid ${name}: not a string`);
+    if (options[name] !== undefined) checkText(name, options[name]);
   }
   const found: Entry[] = [];
   if (limit > 0) {

@@ -1,55 +1,37 @@
-import { type EntryMarks, NO_BYTES, StoredEntry, type StoredEntryFields } from "./stored_entry.ts";
+import { NO_BYTES, StoredEntry, type StoredEntryFields } from "./stored_entry.ts";
 import { hashContent, hashFingerprint, hashKey, lastHash } from "./hash.ts";
-import type { Content } from "./hash.ts";
-import type { Version } from "./version.ts";
-import { checkKey } from "./_check.ts";
 
 /**
  * Makes the entry that a map stores, with all its hashes.
  *
- * @param content what the entry says; its bytes are taken as they are, not copied
- * @throws {InputTypeError | InputRangeError} if the key is no key
+ * @param fields what the entry says, with a good key; its bytes are taken as they are, not copied
  */
-export function makeEntry(
-  key: string,
-  content: Content & { readonly version: Version; readonly counter: number },
-): StoredEntry {
-  hashContent(content);
-  const marks = newMarks(content.counter, lastHash[0] ?? 0, lastHash[1] ?? 0);
-  checkKey(key);
-  return finishEntry({ ...content, key }, marks);
+export function makeEntry(fields: StoredEntryFields, counter: number): StoredEntry {
+  hashContent(fields);
+  return finishEntry(fields, counter, lastHash[0] ?? 0, lastHash[1] ?? 0);
 }
 
-/** Marks that {@linkcode finishEntry} completes. */
-export type UnfinishedMarks = { -readonly [name in keyof EntryMarks]: EntryMarks[name] };
-
-/** Marks without the hashes of the key. */
-export function newMarks(
+/** The same with a content hash that is known: hashes the key, mostly again, and the fingerprint. */
+export function finishEntry(
+  fields: StoredEntryFields,
   counter: number,
   hashHigh: number,
   hashLow: number,
   stripped = false,
-): UnfinishedMarks {
-  return {
-    keyHash: 0,
+): StoredEntry {
+  const { key, version } = fields;
+  hashKey(key);
+  const keyHash = lastHash[0] ?? 0;
+  hashFingerprint(version.time, version.node, hashHigh, hashLow);
+  return new StoredEntry(fields, {
+    keyHash,
     hashHigh,
     hashLow,
-    fingerprintHigh: 0,
-    fingerprintLow: 0,
+    fingerprintHigh: lastHash[0] ?? 0,
+    fingerprintLow: lastHash[1] ?? 0,
     counter,
     stripped,
-  };
-}
-
-/** The last step: hashes the key, mostly again, and the fingerprint. */
-export function finishEntry(fields: StoredEntryFields, marks: UnfinishedMarks): StoredEntry {
-  const { version } = fields;
-  hashKey(fields.key);
-  marks.keyHash = lastHash[0] ?? 0;
-  hashFingerprint(version.time, version.node, marks.hashHigh, marks.hashLow);
-  marks.fingerprintHigh = lastHash[0] ?? 0;
-  marks.fingerprintLow = lastHash[1] ?? 0;
-  return new StoredEntry(fields, marks);
+  });
 }
 
 /**

@@ -1,46 +1,35 @@
 import { aheadMs, type Core } from "./_core.ts";
-import { finishEntry, makeEntry, newMarks } from "./_make_entry.ts";
-import type { EntryChange } from "./engine.ts";
-import { scanAll } from "./_list_entries.ts";
+import { finishEntry, makeEntry } from "./_make_entry.ts";
 import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { compareEntries } from "./merge_entries.ts";
+import { scanAll } from "./_list_entries.ts";
 import { stampOf } from "./version.ts";
 
 /** Gives new stamps to entries from a clock that was ahead: see `VersionedMap.restamp`. */
 export function restampEntries(core: Core, trustedNow: number): StoredEntry[] {
+  const { clock, maxDriftMs, node, state } = core;
   const far: StoredEntry[] = [];
   let highest = stampOf(trustedNow);
   for (const entry of scanAll(core)) {
     const { time } = entry.version;
-    if (aheadMs(time, trustedNow) > core.maxDriftMs) far.push(entry);
+    if (aheadMs(time, trustedNow) > maxDriftMs) far.push(entry);
     else highest = Math.max(highest, time);
   }
-  if (far.length === 0 && aheadMs(core.clock.last, trustedNow) <= core.maxDriftMs) return [];
-  core.clock.reset(highest);
-  const changes = far.sort(compareEntries).map((entry) => restamp(core, entry, trustedNow));
+  if (far.length === 0 && aheadMs(clock.last, trustedNow) <= maxDriftMs) return [];
+  clock.reset(highest);
+  const changes = far.sort(compareEntries).map((previous) => {
+    const { key, hashHigh, hashLow, stripped, expiresAt = 0 } = previous;
+    const version = { time: clock.tick(trustedNow), node };
+    state.counter += 1;
+    // The wrong clock took it for expired: nobody else would believe that of this expiry, and the value
+    // is gone. What is left is that the key is absent.
+    const entry =
+      stripped && expiresAt > trustedNow
+        ? makeEntry({ key, value: NO_BYTES, version, deleted: true }, state.counter)
+        : finishEntry({ ...previous, version }, state.counter, hashHigh, hashLow, stripped);
+    return { key, entry, previous };
+  });
   core.write(changes, { now: trustedNow, lowerCeiling: true });
   core.announce(changes);
-  return changes.map((change) => change.entry);
-}
-
-function restamp(
-  core: Core,
-  entry: StoredEntry,
-  trustedNow: number,
-): EntryChange & { readonly entry: StoredEntry } {
-  const { key, hashHigh, hashLow, stripped, expiresAt = 0 } = entry;
-  core.state.counter += 1;
-  if (stripped && expiresAt > trustedNow) {
-    // The wrong clock took it for expired. Nobody else would believe that of this expiry, and the value
-    // is gone: what is left is that the key is absent.
-    const version = { time: core.clock.tick(trustedNow), node: core.node };
-    const content = { value: NO_BYTES, deleted: true as const };
-    const gone = makeEntry(key, { ...content, version, counter: core.state.counter });
-    return { key, entry: gone, previous: entry };
-  }
-  const stored = finishEntry(
-    { ...entry, version: { time: core.clock.tick(trustedNow), node: core.node } },
-    newMarks(core.state.counter, hashHigh, hashLow, stripped),
-  );
-  return { key, entry: stored, previous: entry };
+  return changes.map(({ entry }) => entry);
 }

@@ -1,6 +1,13 @@
 /** Items of one chunk: splitting at twice this keeps an insertion cheap. */
 const CHUNK_SIZE = 256;
 
+interface Place<T> {
+  readonly at: number;
+  readonly chunk: T[];
+  readonly i: number;
+  readonly found: boolean;
+}
+
 /**
  * Items in order, none twice: sorted chunks, as the leaves of a B+ tree whose inner nodes are one array.
  */
@@ -23,46 +30,37 @@ export class SortedChunks<T> {
 
   /** Puts an item in. */
   add(item: T): void {
-    const at = this.#chunkOf(item);
-    const chunk = (this.#chunks[at] ??= []);
-    const i = this.#place(chunk, item);
-    const next = chunk[i];
-    if (next !== undefined && this.#compare(next, item) === 0) return;
+    const { at, chunk, i, found } = this.#find(item);
+    if (found) return;
+    this.#chunks[at] = chunk;
     chunk.splice(i, 0, item);
     if (chunk.length > 2 * CHUNK_SIZE) this.#chunks.splice(at + 1, 0, chunk.splice(CHUNK_SIZE));
   }
 
   /** Takes an item out, if it is here. */
   remove(item: T): void {
-    const at = this.#chunkOf(item);
-    const chunk = this.#chunks[at] ?? [];
-    const i = this.#place(chunk, item);
-    const next = chunk[i];
-    if (next === undefined || this.#compare(next, item) !== 0) return;
+    const { at, chunk, i, found } = this.#find(item);
+    if (!found) return;
     chunk.splice(i, 1);
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
   /** The items from one on. Nothing may be put in or taken out meanwhile. */
   *from(item: T): Iterable<T> {
-    let at = this.#chunkOf(item);
-    let i = this.#place(this.#chunks[at] ?? [], item);
+    let { at, i } = this.#find(item);
     for (; at < this.#chunks.length; at += 1, i = 0) yield* (this.#chunks[at] ?? []).slice(i);
   }
 
-  /** The chunk that an item is or would be in: the last one that does not begin after it. */
-  #chunkOf(item: T): number {
-    const at = search(this.#chunks.length, (i) => this.#isBefore(item, this.#chunks[i]?.[0]));
-    return Math.max(0, at - 1);
-  }
-
-  /** The place of an item in a chunk: that of the first one that is not before it. */
-  #place(chunk: readonly T[], item: T): number {
-    return search(chunk.length, (i) => !this.#isBefore(chunk[i], item));
-  }
-
-  #isBefore(a: T | undefined, b: T | undefined): boolean {
-    return a !== undefined && b !== undefined && this.#compare(a, b) < 0;
+  /** Where an item is, or would be: in the last chunk that does not begin after it. */
+  #find(item: T): Place<T> {
+    const chunks = this.#chunks;
+    const compare = this.#compare;
+    const behind = search(chunks.length, (i) => compare(chunks[i]?.[0] ?? item, item) > 0);
+    const at = Math.max(0, behind - 1);
+    const chunk = chunks[at] ?? [];
+    const i = search(chunk.length, (each) => compare(chunk[each] ?? item, item) >= 0);
+    const next = chunk[i];
+    return { at, chunk, i, found: next !== undefined && compare(next, item) === 0 };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Content } from "./hash.ts";
 import type { Entry } from "./entry.ts";
 import fc from "fast-check";
 import { stampOf } from "./version.ts";
@@ -21,6 +22,27 @@ export function textOf(bytes: Uint8Array | undefined): string | undefined {
 /** Bytes as lower-case hex. */
 export function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
+}
+
+/**
+ * The canonical encoding of a content (rule 5), as the essay in hash.ts says it: what its hash is made of,
+ * and what decides between two entries of one version.
+ */
+export function encodeContent(content: Content): Uint8Array {
+  const { value, contentType = "", expiresAt = 0, extra = new Uint8Array(0) } = content;
+  const typeEnd = 12 + ((contentType.length + 3) & ~3);
+  const extraEnd = typeEnd + ((extra.length + 3) & ~3);
+  const bytes = new Uint8Array(extraEnd + value.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(expiresAt / 0x100000000));
+  view.setUint8(0, content.deleted === true ? 1 : 0);
+  view.setUint32(4, expiresAt % 0x100000000);
+  view.setUint32(8, extra.length);
+  view.setUint8(8, contentType.length);
+  bytes.set(bytesOf(contentType), 12);
+  bytes.set(extra, typeEnd);
+  bytes.set(value, extraEnd);
+  return bytes;
 }
 
 /** HalfSipHash-2-4 with 64 bits under the fixed key, written as plainly as possible, with BigInt. */

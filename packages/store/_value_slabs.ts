@@ -1,18 +1,12 @@
+import {
+  LARGE,
+  LENGTH_BITS,
+  LENGTH_MASK,
+  MAX_SLAB_BYTES,
+  MAX_SMALL_BYTES,
+  SLACK,
+} from "./_sizes.ts";
 import { NO_BYTES } from "./stored_entry.ts";
-
-/** Values up to this length share slabs; longer ones have a buffer of their own. */
-const MAX_SMALL_BYTES = 1024;
-const LENGTH_BITS = 11;
-const LENGTH_MASK = (1 << LENGTH_BITS) - 1;
-
-/** Slabs begin small, for small maps, and double up to this. */
-const MAX_SLAB_BYTES = 64 * 1024;
-
-/** Waste that is not worth a sweep, in bytes. */
-const SLACK = 1024 * 1024;
-
-/** The slab of values in buffers of their own. */
-const LARGE = 0;
 
 /**
  * The bytes of values, copied; small ones packed into slabs. A buffer of its own costs each value an

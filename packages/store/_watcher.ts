@@ -14,6 +14,8 @@ export interface WatcherOptions extends WatchOptions {
   readonly onReset: () => void;
 }
 
+const END = { done: true, value: undefined } as const;
+
 type Waiting = {
   readonly resolve: (result: IteratorResult<Change, undefined>) => void;
   readonly reject: (error: Error) => void;
@@ -28,23 +30,19 @@ type Waiting = {
  */
 export class Watcher implements AsyncIterableIterator<Change, undefined> {
   readonly #options: WatcherOptions;
-  readonly #bufferSize: number;
-  readonly #bufferBytes: number;
   readonly #abort = (): void => this.end();
+  /** What came last, in order, and before it what comes next, in reverse. */
   #buffer: Change[] = [];
+  #next: Change[] = [];
   #bytes = 0;
   /** Where the next page begins, while it catches up. */
   #cursor: number | undefined;
-  /** How many at the front of the buffer have been given out already. */
-  #taken = 0;
   #waiting: Waiting[] = [];
   #ended = false;
   #error: Error | undefined;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
-    this.#bufferSize = options.bufferSize ?? 1024;
-    this.#bufferBytes = options.bufferBytes ?? 16 * 1024 * 1024;
     this.#cursor = options.after;
     if (options.signal?.aborted === true) this.#ended = true;
     else options.signal?.addEventListener("abort", this.#abort, { once: true });
@@ -58,31 +56,30 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
     this.end();
   }
 
-  next(): Promise<IteratorResult<Change, undefined>> {
-    const change = this.#ready();
-    if (change !== undefined) return Promise.resolve({ done: false, value: change });
-    if (this.#error !== undefined) {
-      const error = this.#error;
-      this.#error = undefined;
-      return Promise.reject(error);
-    }
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+  async next(): Promise<IteratorResult<Change, undefined>> {
+    const value = this.#ready();
+    if (value !== undefined) return { done: false, value };
+    const error = this.#error;
+    this.#error = undefined;
+    if (error !== undefined) throw error;
+    if (this.#ended) return END;
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  return(): Promise<IteratorResult<Change, undefined>> {
+  async return(): Promise<IteratorResult<Change, undefined>> {
     this.end();
     this.#clear();
     this.#cursor = undefined;
-    return Promise.resolve({ done: true, value: undefined });
+    return END;
   }
 
   /** Takes in a change, if it is of interest. */
   push(change: EntryEvent): void {
     if (this.#cursor !== undefined || !this.#wants(change)) return;
-    const waiting = this.#buffer.length - this.#taken;
-    const bytes = this.#bytes + change.entry.value.length;
-    if (waiting >= this.#bufferSize || (waiting > 0 && bytes > this.#bufferBytes)) {
+    const waiting = this.#buffer.length + this.#next.length;
+    const bytes = this.#bytes + bytesOf(change);
+    const { bufferSize = 1024, bufferBytes = 16777216 } = this.#options;
+    if (waiting >= bufferSize || (waiting > 0 && bytes > bufferBytes)) {
       this.reset("slow-reader", change.counter);
       return;
     }
@@ -120,7 +117,7 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
     if (this.#ended) return;
     this.#ended = true;
     this.#options.signal?.removeEventListener("abort", this.#abort);
-    for (const { resolve } of this.#waiting) resolve({ done: true, value: undefined });
+    for (const { resolve } of this.#waiting) resolve(END);
     this.#waiting = [];
     this.#options.onEnd();
   }
@@ -134,23 +131,21 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
 
   #ready(): Change | undefined {
     if (this.#cursor !== undefined) this.#catchUp(this.#cursor);
-    const change = this.#buffer[this.#taken];
-    if (change === undefined || change.counter > this.#options.committed()) return undefined;
-    this.#taken += 1;
-    if (change.type !== "reset") this.#bytes -= change.entry.value.length;
-    if (this.#taken === this.#buffer.length) {
-      this.#clear();
-    } else if (this.#taken > 1024 && this.#taken > this.#buffer.length / 2) {
-      this.#buffer = this.#buffer.slice(this.#taken);
-      this.#taken = 0;
+    if (this.#next.length === 0) {
+      this.#next = this.#buffer.reverse();
+      this.#buffer = [];
     }
+    const change = this.#next.at(-1);
+    if (change === undefined || change.counter > this.#options.committed()) return undefined;
+    this.#next.pop();
+    this.#bytes -= bytesOf(change);
     return change;
   }
 
   /** Reads on in the map's log until something of interest was found, or all of it was read. */
   #catchUp(from: number): void {
     let cursor = from;
-    while (this.#buffer.length === 0) {
+    while (this.#buffer.length + this.#next.length === 0) {
       const page = this.#options.page(cursor);
       cursor = page.at(-1)?.counter ?? cursor;
       this.#cursor = cursor;
@@ -161,14 +156,18 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
       for (const change of page) {
         if (!this.#wants(change)) continue;
         this.#buffer.push(change);
-        if (change.type !== "reset") this.#bytes += change.entry.value.length;
+        this.#bytes += bytesOf(change);
       }
     }
   }
 
   #clear(): void {
     this.#buffer = [];
-    this.#taken = 0;
+    this.#next = [];
     this.#bytes = 0;
   }
+}
+
+function bytesOf(change: Change): number {
+  return change.type === "reset" ? 0 : change.entry.value.length;
 }

@@ -7,7 +7,9 @@ import { Watcher } from "./_watcher.ts";
 export class Watchers {
   readonly #engine: Engine;
   readonly #all = new Set<Watcher>();
-  #resets = 0;
+
+  /** Watchers that got a `reset` because they were slow. */
+  resets = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -15,10 +17,6 @@ export class Watchers {
 
   get size(): number {
     return this.#all.size;
-  }
-
-  get resets(): number {
-    return this.#resets;
   }
 
   watch(
@@ -30,7 +28,7 @@ export class Watchers {
       ...source,
       committed: () => this.#engine.committedCounter,
       onEnd: () => this.#all.delete(watcher),
-      onReset: () => (this.#resets += 1),
+      onReset: () => (this.resets += 1),
     });
     if (options.signal?.aborted !== true) this.#all.add(watcher);
     return watcher;

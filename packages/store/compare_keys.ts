@@ -22,8 +22,3 @@ function rank(code: number): number {
   if (code < 0xd800) return code;
   return code < 0xe000 ? code + 0x2000 : code - 0x800;
 }
-
-/** Whether `<` could put this key in another place than its UTF-8 bytes do. */
-export function needsRank(key: string): boolean {
-  return /[\ud800-\uffff]/.test(key);
-}

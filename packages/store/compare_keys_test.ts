@@ -1,6 +1,7 @@
-import { compareKeys, needsRank } from "./compare_keys.ts";
+import { compareKeys } from "./compare_keys.ts";
 import { expect } from "chai";
 import fc from "fast-check";
+import { needsRank } from "./_key_order.ts";
 import { runs } from "./_test_utils.ts";
 
 describe("compareKeys()", () => {

@@ -76,29 +76,24 @@ class Writer {
   put(key: string, text: string, more: { expiresAt?: number; time?: number } = {}): StoredEntry {
     this.state.counter += 1;
     const { expiresAt, time = STAMP + this.state.counter } = more;
-    const entry = makeEntry(key, {
-      value: new TextEncoder().encode(text),
-      expiresAt,
-      version: { time, node: "writer" },
-      counter: this.state.counter,
-    });
-    return this.change(entry);
+    const value = new TextEncoder().encode(text);
+    const fields = { key, value, expiresAt, version: { time, node: "writer" } };
+    return this.change(makeEntry(fields, this.state.counter));
   }
 
   delete(key: string): StoredEntry {
     this.state.counter += 1;
     const version = { time: STAMP + this.state.counter, node: "writer" };
-    const counter = this.state.counter;
-    return this.change(makeEntry(key, { value: NO_BYTES, deleted: true, version, counter }));
+    const fields = { key, value: NO_BYTES, deleted: true, version };
+    return this.change(makeEntry(fields, this.state.counter));
   }
 
   /** A tombstone that is kept until the horizon has passed `expiresAt` too. */
   retain(key: string, expiresAt: number): StoredEntry {
     this.state.counter += 1;
     const version = { time: STAMP + this.state.counter, node: "writer" };
-    const { counter } = this.state;
-    const content = { value: NO_BYTES, deleted: true as const, expiresAt };
-    return this.change(makeEntry(key, { ...content, version, counter }));
+    const fields = { key, value: NO_BYTES, deleted: true, expiresAt, version };
+    return this.change(makeEntry(fields, this.state.counter));
   }
 
   strip(key: string): StoredEntry {
@@ -187,14 +182,15 @@ export function describeEngine(name: string, rig: EngineRig): void {
 
     it("keeps every field of an entry", async () => {
       writer.state.counter = 1;
-      const entry = makeEntry("f", {
+      const fields = {
+        key: "f",
         value: new Uint8Array([0, 255, 128]),
         contentType: "application/json",
         expiresAt: NOW + 1,
         extra: new Uint8Array([9, 8, 7]),
         version: { time: STAMP, node: "0123456789abcdef0123456789abcdef" },
-        counter: 1,
-      });
+      };
+      const entry = makeEntry(fields, 1);
       writer.change(entry);
       await engine.committed();
       assert.deepEqual(show(engine.get("f")), show(entry));

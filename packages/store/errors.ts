@@ -66,7 +66,7 @@ export class StorageError extends Error {
   readonly key: string | undefined;
 
   constructor(code: StorageErrorCode, message: string, options: StorageErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, options);
     this.code = code;
     this.outcome = options.outcome ?? "not-applied";
     this.key = options.key;

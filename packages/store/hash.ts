@@ -82,6 +82,11 @@ const keyBytes = new Uint8Array(MAX_KEY_BYTES);
 const keyState = new Int32Array(4);
 let keyLength = 0;
 
+/** What follows the key in a fingerprint; the node's id is laid out once, as mostly the next is of it, too. */
+const tail = new Int32Array(16);
+let tailNode = "";
+let tailEnd = 4;
+
 /** The key that was hashed last, and what came out. */
 let hashedKey = "";
 let hashedHigh = 0;
@@ -117,7 +122,7 @@ export function hashKey(key: string): number {
     words[end - 1] = (words[end - 1] ?? 0) | (length << 24);
     absorb(end);
   }
-  keyState.set(lanes);
+  copy(lanes, keyState);
   keyLength = length;
   finish();
   hashedKey = key;
@@ -133,16 +138,25 @@ export function hashFingerprint(
   hashHigh: number,
   hashLow: number,
 ): void {
-  words[0] = time | 0;
-  words[1] = time / 0x100000000;
-  words[2] = hashHigh;
-  words[3] = hashLow;
-  const end = layAscii(node, 4);
-  words[end] = node.length | (keyLength << 16);
-  words[end + 1] = (4 * ((keyLength >>> 2) + 1 + end + 1)) << 24;
-  lanes.set(keyState);
-  absorb(end + 2);
+  if (node !== tailNode) {
+    tailEnd = layAscii(node, 4);
+    tail.set(words.subarray(0, tailEnd));
+    tailNode = node;
+  }
+  tail[0] = time | 0;
+  tail[1] = time / 0x100000000;
+  tail[2] = hashHigh;
+  tail[3] = hashLow;
+  tail[tailEnd] = node.length | (keyLength << 16);
+  tail[tailEnd + 1] = (4 * ((keyLength >>> 2) + 1 + tailEnd + 1)) << 24;
+  copy(keyState, lanes);
+  absorb(tailEnd + 2, tail);
   finish();
+}
+
+/** Copies four lanes; for so few, `set` takes longer. */
+function copy(from: Int32Array, to: Int32Array): void {
+  for (let i = 0; i < 4; i += 1) to[i] = from[i] ?? 0;
 }
 
 /** Hashes the canonical encoding of a content into {@linkcode lastHash}. */
@@ -178,31 +192,10 @@ function swap(number: number): number {
   );
 }
 
-/**
- * The canonical encoding of a content (rule 5): what its hash is made of, and what decides between two
- * entries of one version.
- */
-export function encodeContent(content: Content): Uint8Array {
-  const { value, contentType = "", expiresAt = 0, extra = new Uint8Array(0) } = content;
-  const typeEnd = 12 + ((contentType.length + 3) & ~3);
-  const extraEnd = typeEnd + ((extra.length + 3) & ~3);
-  const bytes = new Uint8Array(extraEnd + value.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, Math.floor(expiresAt / 0x100000000));
-  view.setUint8(0, content.deleted === true ? 1 : 0);
-  view.setUint32(4, expiresAt % 0x100000000);
-  view.setUint32(8, extra.length);
-  view.setUint8(8, contentType.length);
-  encoder.encodeInto(contentType, bytes.subarray(12));
-  bytes.set(extra, typeEnd);
-  bytes.set(value, extraEnd);
-  return bytes;
-}
-
 /** Signed words, as of a hash its two halves, as bytes, big-endian. */
 export function toBytes(...wordsOf: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(4 * wordsOf.length);
-  const view = new DataView(bytes.buffer);
-  wordsOf.forEach((word, i) => view.setInt32(4 * i, word));
+  for (let i = 0; i < bytes.length; i += 1)
+    bytes[i] = (wordsOf[i >> 2] ?? 0) >>> (24 - 8 * (i & 3));
   return bytes;
 }

@@ -1,13 +1,14 @@
+import { ALGORITHM, hashContent, hashFingerprint, hashKey, lastHash, toBytes } from "./hash.ts";
 import {
-  ALGORITHM,
+  NOW,
+  STAMP,
+  anyEntry,
+  bytesOf,
   encodeContent,
-  hashContent,
-  hashFingerprint,
-  hashKey,
-  lastHash,
-  toBytes,
-} from "./hash.ts";
-import { NOW, STAMP, anyEntry, bytesOf, halfSipHash, hexOf, runs } from "./_test_utils.ts";
+  halfSipHash,
+  hexOf,
+  runs,
+} from "./_test_utils.ts";
 import type { Content } from "./hash.ts";
 import { expect } from "chai";
 import fc from "fast-check";

@@ -1,6 +1,7 @@
-import { EntryRows, NONE } from "./_entry_rows.ts";
+import { EntryRows } from "./_entry_rows.ts";
 import { KeyOrder } from "./_key_order.ts";
 import { KeyTable } from "./_key_table.ts";
+import { NONE } from "./_sizes.ts";
 import { SortedChunks } from "./_sorted_chunks.ts";
 import {
   type Batch,
@@ -39,9 +40,20 @@ import { hashKey, lastHash } from "./hash.ts";
  * ```
  */
 export class MemoryEngine implements Engine {
+  get durable(): boolean {
+    return false;
+  }
+
+  get ceiling(): number {
+    return Infinity;
+  }
+
+  /** What is written is copied into this engine's own memory. */
+  readonly copiesValues: boolean = true;
+
   readonly #rows = new EntryRows();
   readonly #table: KeyTable = new KeyTable(this.#rows.keys);
-  readonly #order: KeyOrder;
+  readonly #order: KeyOrder = new KeyOrder(this.#rows, (key) => this.#find(key));
   readonly #times: Readonly<Record<TimeIndex, SortedChunks<TimedRow>>> = {
     expiry: new SortedChunks(compareTimes),
     reap: new SortedChunks(compareTimes),
@@ -51,25 +63,6 @@ export class MemoryEngine implements Engine {
   readonly #done: Promise<void> = Promise.resolve();
   #state: Readonly<MapState> | undefined;
   #closed = false;
-
-  constructor() {
-    const table = this.#table;
-    this.#order = new KeyOrder({
-      get size() {
-        return table.size;
-      },
-      get: (key) => this.#held(key),
-      keys: () => this.#rows.keys.filter((key) => key !== ""),
-    });
-  }
-
-  get durable(): boolean {
-    return false;
-  }
-
-  get ceiling(): number {
-    return Infinity;
-  }
 
   get committedCounter(): number {
     return this.#state?.counter ?? 0;
@@ -91,11 +84,6 @@ export class MemoryEngine implements Engine {
     if (row !== NONE) return this.#rows.entry(row);
     this.#checkMissing(key);
     return undefined;
-  }
-
-  /** What is written is copied into this engine's own memory. */
-  get copiesValues(): boolean {
-    return true;
   }
 
   admit(): void {
@@ -186,11 +174,6 @@ export class MemoryEngine implements Engine {
 
   #entriesIn(rows: readonly number[]): StoredEntry[] {
     return rows.map((row) => this.#rows.entry(row));
-  }
-
-  #held(key: string): StoredEntry | undefined {
-    const row = this.#find(key);
-    return row === NONE ? undefined : this.#rows.entry(row);
   }
 
   #apply({ key, entry, damaged, damagedHead }: EntryChange): void {

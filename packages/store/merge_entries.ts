@@ -19,9 +19,10 @@
  *
  * @module
  */
-import { encodeContent, hashContent, lastHash, toBytes } from "./hash.ts";
-import { StoredEntry } from "./stored_entry.ts";
+import { NO_BYTES, StoredEntry } from "./stored_entry.ts";
+import { hashContent, lastHash, toBytes } from "./hash.ts";
 import type { Entry } from "./entry.ts";
+import { compareKeys } from "./compare_keys.ts";
 import { compareVersions } from "./version.ts";
 
 /**
@@ -49,28 +50,38 @@ export function mergeEntries<A extends Entry, B extends Entry>(a: A, b: B): A | 
  * @returns a negative number if `b` wins, a positive one if `a` does, 0 if they are equal
  */
 export function compareEntries(a: Entry, b: Entry): number {
-  const byVersion = compareVersions(a.version, b.version);
-  if (byVersion !== 0) return byVersion;
-  const byDeleted = (a.deleted === true ? 1 : 0) - (b.deleted === true ? 1 : 0);
-  if (byDeleted !== 0) return byDeleted;
-  const byExpiry = (a.expiresAt ?? 0) - (b.expiresAt ?? 0);
-  if (byExpiry !== 0) return byExpiry;
+  const order =
+    compareVersions(a.version, b.version) ||
+    Number(a.deleted === true) - Number(b.deleted === true) ||
+    (a.expiresAt ?? 0) - (b.expiresAt ?? 0);
+  if (order !== 0) return order;
   const strippedA = isStripped(a);
   const strippedB = isStripped(b);
-  if (strippedA || strippedB) {
-    const byHash = compareBytes(hashOf(a), hashOf(b));
-    if (byHash === 0) return 0;
-    return strippedA === strippedB ? byHash : strippedA ? 1 : -1;
-  }
-  return compareBytes(encodeContent(a), encodeContent(b));
+  if (!strippedA && !strippedB) return compareContents(a, b);
+  const byHash = compareBytes(hashOf(a), hashOf(b));
+  if (byHash === 0 || strippedA === strippedB) return byHash;
+  return strippedA ? 1 : -1;
+}
+
+/** Compares the encodings of two contents that agree in `deleted` and `expiresAt`, field by field. */
+function compareContents(a: Entry, b: Entry): number {
+  const { contentType: typeA = "", extra: extraA = NO_BYTES } = a;
+  const { contentType: typeB = "", extra: extraB = NO_BYTES } = b;
+  return (
+    typeA.length - typeB.length ||
+    extraA.length - extraB.length ||
+    compareKeys(typeA, typeB) ||
+    compareBytes(extraA, extraB) ||
+    compareBytes(a.value, b.value)
+  );
 }
 
 /** Whether an entry has dropped its value: it carries the hash of something else than it says. */
 export function isStripped(entry: Entry): boolean {
   if (entry instanceof StoredEntry) return entry.stripped;
-  const { hash } = entry;
-  if (hash === undefined || entry.expiresAt === undefined || entry.value.length > 0) return false;
-  if (entry.contentType !== undefined || entry.extra !== undefined) return false;
+  const { value, contentType, expiresAt, deleted, extra, hash } = entry;
+  if (hash === undefined || expiresAt === undefined || value.length > 0) return false;
+  if (deleted === true || contentType !== undefined || extra !== undefined) return false;
   return compareBytes(hash, computeHash(entry)) !== 0;
 }
 

@@ -9,19 +9,26 @@ import type {
   WatchOptions,
   VersionedMapOptions,
 } from "./map_options.ts";
-import { checkContentType, checkCount, checkKey, checkTtl, checkValue } from "./_check.ts";
+import {
+  checkContentType,
+  checkCount,
+  checkKey,
+  checkMeta,
+  checkText,
+  checkTime,
+  checkTtl,
+  checkValue,
+} from "./_check.ts";
 import { digestChildren, digestEntries, digestNode } from "./_digest_calls.ts";
 import { expireEntries, forgetEntries, reapEntries } from "./_forgetting.ts";
-import { hashContent, lastHash } from "./hash.ts";
 import { NO_BYTES, type Head, type StoredEntry } from "./stored_entry.ts";
 import type { Content } from "./hash.ts";
 import { Core } from "./_core.ts";
 import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
-import { type Version, stampOf } from "./version.ts";
+import { MAX_STAMP, type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
-import { checkTime } from "./_check.ts";
-import { finishEntry, newMarks } from "./_make_entry.ts";
+import { makeEntry } from "./_make_entry.ts";
 import { isLive, listEntries } from "./_list_entries.ts";
 import { mergeInto } from "./_merge.ts";
 import { restampEntries } from "./_restamp.ts";
@@ -84,11 +91,8 @@ export class VersionedMap {
     if (contentType !== undefined) checkContentType(contentType);
     const ttlMs = options?.ttlMs;
     if (ttlMs !== undefined) checkTtl(ttlMs);
-    return this.#write(key, now, {
-      value: core.copy(value),
-      contentType,
-      expiresAt: ttlMs === undefined ? undefined : Math.floor(now + ttlMs),
-    });
+    const expiresAt = ttlMs === undefined ? undefined : Math.floor(now + ttlMs);
+    return this.#write(key, now, { value: core.copy(value), contentType, expiresAt });
   }
 
   /**
@@ -180,6 +184,9 @@ export class VersionedMap {
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Change, undefined> {
     const core = this.#core;
+    for (const name of ["prefix", "key"] as const) {
+      if (options[name] !== undefined) checkText(name, options[name]);
+    }
     if (options.after !== undefined) checkCount("after", options.after, 0);
     if (options.bufferSize !== undefined) checkCount("bufferSize", options.bufferSize, 1);
     if (options.bufferBytes !== undefined) checkCount("bufferBytes", options.bufferBytes, 1);
@@ -222,8 +229,8 @@ export class VersionedMap {
 
   /** Lifts the clock above a stamp: a joining node starts above the member that admits it (rule 1). */
   advanceClock(stamp: number): void {
-    checkCount("stamp", stamp, 0);
-    this.#core.clock.observe(Math.min(stamp, Number.MAX_SAFE_INTEGER - 1));
+    checkCount("stamp", stamp, 0, MAX_STAMP - 1);
+    this.#core.clock.observe(stamp);
   }
 
   /** The durable ceiling: no stamp is issued at or above it (rule 7). `Infinity` in memory. */
@@ -247,7 +254,7 @@ export class VersionedMap {
   reap(horizon: number, limit: number = Infinity): number {
     checkCount("horizon", horizon, 0);
     checkCount("limit", limit, 1);
-    return reapEntries(this.#core, Math.min(horizon, Number.MAX_SAFE_INTEGER), limit);
+    return reapEntries(this.#core, Math.min(horizon, MAX_STAMP), limit);
   }
 
   /**
@@ -304,9 +311,12 @@ export class VersionedMap {
    * @param bytes `undefined` deletes it
    * @param options.now also lifts the clock's ceiling to it (rule 7)
    */
-  setMeta(name: string, bytes: Uint8Array | undefined, options: NowOptions = {}): void {
+  setMeta(name: string, bytes: Uint8Array | undefined, { now }: NowOptions = {}): void {
+    const meta = new Map([[name, bytes]]);
+    checkMeta(meta);
+    if (now !== undefined) checkTime("now", now);
     this.#core.engine.admit(bytes?.length ?? 0);
-    this.#core.write([], { meta: new Map([[name, bytes]]), now: options.now });
+    this.#core.write([], { meta, now });
   }
 
   /** A named value, as last stored. */
@@ -330,6 +340,7 @@ export class VersionedMap {
 
   /** Keys whose records are damaged, at most `limit`. */
   damaged(limit: number = Infinity): string[] {
+    checkCount("limit", limit, 0);
     return this.#core.engine.damaged(limit);
   }
 
@@ -353,17 +364,13 @@ export class VersionedMap {
     this.#core.watchers.each((watcher) => watcher.end());
   }
 
-  #write(key: string, now: number, content: Content): StoredEntry {
+  #write(key: string, now: number, { value, contentType, expiresAt, deleted }: Content): Entry {
     const core = this.#core;
-    const bytes = checkKey(key);
-    core.engine.admit(bytes + content.value.length); // rule 17: before the stamp
-    hashContent(content);
-    const marks = newMarks(core.state.counter + 1, lastHash[0] ?? 0, lastHash[1] ?? 0);
+    core.engine.admit(checkKey(key) + value.length); // rule 17: before the stamp
     const version = { time: core.stamp(now), node: core.node };
-    const { previous } = core.readForWrite(key);
-    core.state.counter += 1;
-    const { value, contentType, expiresAt, deleted } = content;
-    const entry = finishEntry({ key, value, version, contentType, expiresAt, deleted }, marks);
+    const previous = core.readForWrite(key) ?? undefined;
+    const fields = { key, value, version, contentType, expiresAt, deleted };
+    const entry = makeEntry(fields, (core.state.counter += 1));
     const changes = [{ key, entry, previous }];
     core.write(changes, { now });
     core.announce(changes);
