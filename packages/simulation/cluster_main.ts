@@ -1,11 +1,12 @@
 /**
  * `nx run simulation:cluster -- --seeds 10000`: whole clusters under faults, one after the other. A seed
  * that fails is printed with the command that replays it. One seed in ten has the long pace, or all the one
- * that `--pace long` or `--pace short` says.
+ * that `--pace long` or `--pace short` says. `--figure heal`: how long splits of a minute take to heal.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type ClusterPace, runCluster } from "./cluster_run.ts";
+import { healFigure, type HealTimes } from "./heal_figure.ts";
 
 const { values } = parseArgs({
   options: {
@@ -14,8 +15,14 @@ const { values } = parseArgs({
     seed: { type: "string" },
     nodes: { type: "string" },
     pace: { type: "string" },
+    figure: { type: "string" },
+    profile: { type: "string", default: "lan" },
   },
 });
+if (values.figure === "heal") {
+  tellHeal(Number(values.first), Number(values.seeds));
+  process.exit(0);
+}
 const first = Number(values.seed ?? values.first);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 const nodes = values.nodes === undefined ? {} : { nodes: Number(values.nodes) };
@@ -53,3 +60,23 @@ process.stdout.write(
     `agreed after the faults: p50 ${at(0.5)}, p99 ${at(0.99)}; ${seconds.toFixed(1)} s\n`,
 );
 process.exitCode = failed === 0 ? 0 : 1;
+
+function tellHeal(from: number, seeds: number): void {
+  const profile = values.profile === "local" || values.profile === "wan" ? values.profile : "lan";
+  const times: HealTimes[] = [];
+  for (let seed = from; seed < from + seeds; seed += 1) times.push(healFigure({ seed, profile }));
+  const names = {
+    firstMs: "one knows of one of the other side",
+    metMs: "all know of all",
+    exchangedMs: "the first exchange between the sides is complete",
+    equalMs: "all are equal",
+  };
+  for (const [name, text] of Object.entries(names) as [keyof HealTimes, string][]) {
+    const sorted = times.map((time) => time[name]).sort((a, b) => a - b);
+    const part = (of: number): string => {
+      const ms = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * of))] ?? 0;
+      return `${(ms / 1000).toFixed(2)} s`;
+    };
+    process.stdout.write(`${text}: p50 ${part(0.5)}, p99 ${part(0.99)}, most ${part(1)}\n`);
+  }
+}

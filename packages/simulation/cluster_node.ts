@@ -13,7 +13,7 @@ import {
   type ReplicationOptions,
   Replicator,
 } from "@dnd/replication";
-import type { SwimEvent } from "@dnd/gossip";
+import type { ProfileName, SwimEvent } from "@dnd/gossip";
 import type {
   Parcel,
   Program,
@@ -31,6 +31,8 @@ export interface ClusterNodeOptions {
   readonly replication?: ReplicationOptions;
   /** Time of one commit, at most; the least is a tenth of it. */
   readonly commitMs?: number;
+  /** Times of the membership; default `local`. */
+  readonly profile?: ProfileName;
   /** How datagrams travel; default `bytes`. */
   readonly wire?: SwimNodeOptions["wire"];
   /** Called with each event of the membership, before the node acts on it. */
@@ -94,7 +96,7 @@ export class ClusterNode implements Program {
     const seeds = options.seeds.filter((seed) => seed !== host.address);
     this.gossip = new SwimNode(host, {
       seeds,
-      profile: "local",
+      profile: options.profile ?? "local",
       wire: options.wire ?? "bytes",
       onEvent: (event) => {
         options.onEvent?.(event);

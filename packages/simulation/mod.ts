@@ -20,6 +20,7 @@ export * from "./cluster_run.ts";
 export * from "./disk_engine.ts";
 export * from "./false_death_checker.ts";
 export * from "./fault_swarm.ts";
+export * from "./heal_figure.ts";
 export * from "./lifeguard_figure.ts";
 export * from "./load_checker.ts";
 export * from "./swim_figures.ts";
