@@ -19,6 +19,7 @@ export * from "./replication_event.ts";
 export * from "./replication_options.ts";
 export * from "./replication_metrics.ts";
 export * from "./replicator.ts";
+export * from "./replicator_types.ts";
 export * from "./trusted_time.ts";
 export * from "./waiting_buffer.ts";
 export * from "./wire.ts";

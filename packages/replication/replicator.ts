@@ -1,91 +1,33 @@
 import type { Entry } from "@dnd/store";
-import { ALGORITHM, stampOf } from "@dnd/store";
-import type { Member, Summary } from "@dnd/protocol";
+import { ALGORITHM } from "@dnd/store";
+import type { Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import { Backpressure } from "./_backpressure.ts";
 import type { Context, Peer } from "./_context.ts";
-import {
-  expiryNow,
-  isReachable,
-  notify,
-  promiseLimit,
-  readNow,
-  tellMisbehaved,
-} from "./_context.ts";
-import type { Comparison } from "./difference_detector.ts";
-import { DifferenceDetector } from "./difference_detector.ts";
+import { expiryNow, isReachable, readNow, tellMisbehaved } from "./_context.ts";
+import { ClockCheck } from "./_clock_check.ts";
 import { ExchangeError } from "./exchange_error.ts";
-import type { SessionView } from "./_exchange_host.ts";
 import { Exchanges } from "./_exchanges.ts";
 import { ExchangeWiring, placeOf } from "./_exchange_wiring.ts";
+import { Leaving } from "./_leaving.ts";
 import { MemberTable } from "./member_table.ts";
+import { Occasions } from "./_occasions.ts";
 import { Promises } from "./_promises.ts";
 import { Pushes } from "./_pushes.ts";
 import { Readiness } from "./_readiness.ts";
 import type { FollowOptions } from "./_receipts.ts";
 import { Receipts } from "./_receipts.ts";
-import type { ReplicaMap } from "./replica_map.ts";
 import type { ReplicationEffect, StreamPurpose } from "./replication_effect.ts";
 import type { ReplicationMetrics } from "./replication_metrics.ts";
 import { createMetrics } from "./replication_metrics.ts";
 import type { ReplicationOptions } from "./replication_options.ts";
 import { resolveReplicationOptions } from "./replication_options.ts";
+import type { MemberNews, ReplicationStatus, ReplicatorDependencies } from "./replicator_types.ts";
 import { Rumors } from "./_rumors.ts";
 import { TrustedTime } from "./trusted_time.ts";
-import type { IncomingUpdate, OutgoingMember, OutgoingSummary, PeerFrame } from "./wire.ts";
-
-/** What is dropped comes in bursts: the exchange begins so long after the first. */
-const DROPPED_MS = 50;
+import type { IncomingUpdate, OutgoingSummary, PeerFrame } from "./wire.ts";
 
 export type { FollowOptions } from "./_receipts.ts";
-
-/** What a {@linkcode Replicator} works with: comes from the one place that wires everything. */
-export interface ReplicatorDependencies {
-  /** The map of this node; its id is the node's. */
-  readonly map: ReplicaMap;
-
-  /** Uniform in [0, 1). The same numbers and inputs give the same effects. */
-  readonly prng: () => number;
-
-  /** The generation of this process. */
-  readonly generation: number;
-
-  /** The member table of the membership layer; default: what replication knows by itself. */
-  readonly members?: () => readonly OutgoingMember[];
-
-  /** Whether there are seeds to call, or members remembered; see `handleSeeds`. Default `false`. */
-  readonly hasSeeds?: boolean;
-}
-
-/** What the membership layer says of a member; `MemberView` of `@dnd/gossip` is one. */
-export interface MemberNews {
-  readonly id: string;
-  readonly state: Member["state"];
-  readonly generation: number;
-  readonly stalled?: boolean;
-  readonly ready?: boolean;
-  readonly seen?: number;
-  readonly departed?: number;
-}
-
-/** Where a replica stands: for `/cluster`, readiness checks and metrics. */
-export interface ReplicationStatus {
-  /** Rule 12, and the clock is right. */
-  readonly ready: boolean;
-  readonly alone: boolean;
-  readonly skewed: boolean;
-  /** Own clock minus the median of all, in milliseconds. */
-  readonly aheadMs: number;
-  readonly seen: number;
-  readonly watermark: number;
-  readonly horizon: number;
-  /** The member that holds the horizon back, and since when, if it is behind (rule 10). */
-  readonly heldBackBy: { readonly member: string; readonly since: number } | undefined;
-  /** Sessions under way. */
-  readonly exchanges: readonly SessionView[];
-  /** Entries refused for their stamps, by the node that made them (rule 8). */
-  readonly skewedNodes: Readonly<Record<string, number>>;
-}
 
 /**
  * Keeps one map equal to those of the other members. Pure: inputs are method calls, each with `now` (wall
@@ -117,8 +59,9 @@ export class Replicator {
   readonly #wiring: ExchangeWiring;
   readonly #pushes: Pushes;
   readonly #receipts: Receipts;
-  readonly #differences: DifferenceDetector;
-  readonly #completeAt = new Map<string, number>();
+  readonly #occasions: Occasions;
+  readonly #clockCheck: ClockCheck;
+  readonly #leaving: Leaving;
   readonly #hasSeeds: boolean;
   #effects: ReplicationEffect[] = [];
   #callbacks: ((now: number) => void)[] = [];
@@ -126,8 +69,6 @@ export class Replicator {
   #mark = 0;
   #stream = 0;
   #failed = false;
-  #leaving: Set<string> | undefined;
-  #disagreedAt = -Infinity;
 
   constructor(dependencies: ReplicatorDependencies, options: ReplicationOptions = {}) {
     const { map, prng } = dependencies;
@@ -155,7 +96,7 @@ export class Replicator {
         for (const peer of to) this.#pushes.push(peer, entry, { now });
       },
       pushBulk: (bulk, now) => this.#pushes.pushBulk(bulk, now),
-      onDropped: (now, peer) => this.#handleDropped(now, peer),
+      onDropped: (now, peer) => this.#occasions.handleDropped(now, peer),
     });
     this.#promises = new Promises(context);
     this.#readiness = new Readiness(context, this.#promises);
@@ -172,13 +113,18 @@ export class Replicator {
       readiness: this.#readiness,
       members: dependencies.members ?? (() => []),
       onComplete: (session, result, now) => {
-        this.#completeAt.set(session.peer, session.startedAt);
-        this.#handleLeft(session, result.peerReady, now);
+        this.#occasions.handleComplete(session.peer, session.startedAt);
+        this.#leaving.handleComplete(session, result.peerReady, now);
       },
     });
     this.#exchanges = new Exchanges(context, this.#wiring, nextStream);
     this.#wiring.exchanges = this.#exchanges;
-    this.#differences = new DifferenceDetector({ self: map.node, prng });
+    const promises = this.#promises;
+    const readiness = this.#readiness;
+    const exchanges = this.#exchanges;
+    this.#occasions = new Occasions(context, { promises, readiness, exchanges });
+    this.#clockCheck = new ClockCheck(context, { promises, readiness, rumors: this.#rumors });
+    this.#leaving = new Leaving(context, { promises, exchanges });
   }
 
   // ------------------------------------------------------------------------------------- inputs
@@ -193,7 +139,7 @@ export class Replicator {
       this.#promises.persist(now);
       this.#readiness.start(this.#hasSeeds);
       this.#readiness.handleSeeds(this.#hasSeeds, now);
-      this.#schedulePeriodic();
+      this.#occasions.schedulePeriodic();
       this.#emitTick(options.promiseIntervalMs);
     });
   }
@@ -236,7 +182,7 @@ export class Replicator {
       if (wall !== undefined) {
         time.observe(from, { wall, now, ...(rttMs === undefined ? {} : { rttMs }) });
       }
-      this.#checkClock(now);
+      this.#clockCheck.run(now);
       this.#readiness.handleContact();
       const ready = (summary.flags & SUMMARY_READY) !== 0;
       const peer = this.#peers.get(from);
@@ -252,7 +198,7 @@ export class Replicator {
         ready,
       });
       if (!table.isIn(from)) return;
-      this.#compare(from, summary, ready, now);
+      this.#occasions.compare(from, summary, ready, now);
     });
   }
 
@@ -281,11 +227,11 @@ export class Replicator {
       if (place === "forgotten") this.metrics.forgottenMembers += 1;
       if (!isReachable(peer)) {
         time.forget(id);
-        this.#differences.reset(id);
+        this.#occasions.reset(id);
         if (place !== "in") this.#exchanges.forget(id);
       } else if (!was || !this.#promises.ready) {
         this.#readiness.handleContact();
-        this.#greet(peer, now);
+        this.#occasions.greet(peer, now);
       }
       this.#readiness.handleMembers(now);
     });
@@ -367,11 +313,9 @@ export class Replicator {
       else if (name === "ready") this.#readiness.handleTimer(now);
       else if (name === "receipt") this.#receipts.handleTimer(Number(id), now);
       else if (name === "explain") this.#receipts.handleExplainTimer(Number(id));
-      else if (name === "periodic") this.#handlePeriodic(now);
+      else if (name === "periodic") this.#occasions.handlePeriodic(now);
       else if (name === "tick") this.#handleTick(now);
-      else if (name === "leave" && this.#leaving !== undefined) {
-        this.#leaveFailed("no exchange with a ready member was complete in time");
-      }
+      else if (name === "leave") this.#leaving.handleTimer();
     });
   }
 
@@ -423,7 +367,8 @@ export class Replicator {
       scope: new Uint8Array(0),
       horizon: map.horizon,
       flags:
-        (this.#readiness.ready ? SUMMARY_READY : 0) | (this.#hasUntold() ? SUMMARY_DROPPED : 0),
+        (this.#readiness.ready ? SUMMARY_READY : 0) |
+        (this.#occasions.isUntold(this.#rumors.droppedAt) ? SUMMARY_DROPPED : 0),
       seen: table.announcedSeen,
     };
   }
@@ -554,21 +499,7 @@ export class Replicator {
    * answer is an event `left` with the departure stamp, or `leave-failed`.
    */
   leave(now: number): ReplicationEffect[] {
-    return this.#do(() => {
-      if (this.#context.table.others().length === 0) {
-        this.#left(now);
-        return;
-      }
-      this.#leaving = new Set();
-      for (const peer of this.#peers.values()) {
-        if (!isReachable(peer) || !peer.ready) continue;
-        this.#leaving.add(peer.id);
-        this.#exchanges.request(peer.id, "leave", now);
-      }
-      if (this.#leaving.size === 0) this.#leaveFailed("no ready member can be reached");
-      const delayMs = this.#context.options.sessionMs;
-      this.#context.emit({ type: "schedule", token: "leave", delayMs });
-    });
+    return this.#do(() => this.#leaving.start(now));
   }
 
   // ------------------------------------------------------------------------------------- inside
@@ -587,150 +518,16 @@ export class Replicator {
     return effects;
   }
 
-  #compare(from: string, summary: Omit<Summary, "extra">, ready: boolean, now: number): void {
-    const { map, table } = this.#context;
-    const peer = this.#peers.get(from);
-    const stalled = (summary.flags & SUMMARY_STALLED) !== 0;
-    const ownReady = this.#readiness.ready;
-    const alike = summary.algorithm === ALGORITHM && summary.scope.length === 0;
-    if (alike && ready && ownReady && summary.horizon > map.horizon) {
-      // Proven by a ready member, and we have seen everything up to it: no exchange needed.
-      if (table.announcedSeen >= summary.horizon) this.#promises.adoptHorizon(summary.horizon);
-    }
-    let result: Comparison = "incomparable";
-    if (alike && summary.horizon === map.horizon) {
-      result = equalBytes(summary.digest, map.digest()) ? "equal" : "different";
-    } else if (alike && ready && summary.horizon > map.horizon) {
-      result = "different"; // we missed reaped deletes: only an exchange helps (rule 1)
-    }
-    if (result === "equal") {
-      this.metrics.digestsEqual += 1;
-      const cutoff = promiseLimit(this.#context, now);
-      table.complete(from, { clock: summary.clock, seen: summary.seen, cutoff });
-      this.#completeAt.set(from, now);
-      this.#readiness.handleComplete(from, ready, now);
-      this.#promises.touch();
-      this.#differences.observe(from, result, now);
-      return;
-    }
-    if (peer === undefined || !isReachable(peer)) return;
-    if (!ownReady || !ready) {
-      this.#greet(peer, now);
-      return;
-    }
-    if (result === "different") this.metrics.digestsDifferent += 1;
-    const urgent = (summary.flags & SUMMARY_DROPPED) !== 0 && result === "different";
-    if (urgent && !this.#exchanges.isWanted(from)) {
-      this.#exchanges.request(from, "dropped", now, this.#context.prng() * 50);
-    }
-    const delay = this.#differences.observe(from, stalled ? "incomparable" : result, now);
-    if (delay !== undefined && !this.#exchanges.isWanted(from)) {
-      this.#exchanges.request(from, "difference", now, delay);
-    }
-  }
-
-  /** A member came into reach. A node that is not ready exchanges with it at once (rule 12). */
-  #greet(peer: Peer, now: number): void {
-    if (this.#promises.ready || this.#exchanges.isWanted(peer.id)) return;
-    // Of two that are not ready the smaller id opens.
-    if (!peer.ready && peer.id < this.#context.map.node) return;
-    const busy = [...this.#exchanges.sessions.values()].some(
-      (session) => session.role === "opener" && session.reason === "join",
-    );
-    if (!busy) this.#exchanges.request(peer.id, "join", now);
-  }
-
-  /** Rule 11: the others exchange with us at once; that they have to need not wait for a ping. */
-  #handleDropped(now: number, id?: string): void {
-    if (!this.#readiness.ready) return;
-    for (const peer of this.#peers.values()) {
-      if (id !== undefined && peer.id !== id) continue;
-      if (!isReachable(peer) || !peer.ready || this.#exchanges.isWanted(peer.id)) continue;
-      this.#exchanges.request(peer.id, "dropped", now, DROPPED_MS * (1 + this.#context.prng()));
-    }
-  }
-
-  /** Whether some reachable member may lack what was dropped from the outbox (rule 11). */
-  #hasUntold(): boolean {
-    const { droppedAt } = this.#rumors;
-    if (droppedAt === 0) return false;
-    for (const peer of this.#peers.values()) {
-      if (isReachable(peer) && (this.#completeAt.get(peer.id) ?? 0) <= droppedAt) return true;
-    }
-    return false;
-  }
-
-  #checkClock(now: number): void {
-    const { time, map, options } = this.#context;
-    const { skewed } = time;
-    if (skewed !== this.#readiness.skewed) {
-      this.#readiness.setSkewed(skewed);
-      notify(this.#context, { type: "skewed", skewed, offsetMs: time.aheadMs() });
-    }
-    const disagreement = time.disagreement();
-    if (disagreement !== undefined && now - this.#disagreedAt > 60_000) {
-      this.#disagreedAt = now;
-      notify(this.#context, { type: "clock-disagreement", ...disagreement });
-    }
-    if (skewed || Math.abs(time.aheadMs()) > options.maxDriftMs) return;
-    if (!time.confirmed) return;
-    const trustedNow = time.trusted(now);
-    if (map.clock({ now }) <= stampOf(trustedNow + options.maxDriftMs)) return;
-    const entries = map.restamp({ now, trustedNow });
-    this.#context.table.lower(promiseLimit(this.#context, now));
-    this.#promises.persist(now);
-    this.metrics.restamped += entries.length;
-    notify(this.#context, { type: "restamped", entries: entries.length });
-    this.#rumors.tell(entries, now);
-  }
-
-  #handlePeriodic(now: number): void {
-    this.#schedulePeriodic();
-    const ready = [...this.#peers.values()].filter((peer) => isReachable(peer) && peer.ready);
-    const chosen = ready[Math.floor(this.#context.prng() * ready.length)];
-    if (chosen !== undefined && !this.#exchanges.isWanted(chosen.id)) {
-      this.#exchanges.request(chosen.id, "periodic", now);
-    }
-  }
-
-  #schedulePeriodic(): void {
-    const delayMs = this.#context.options.periodicMs * (0.5 + this.#context.prng());
-    this.#context.emit({ type: "schedule", token: "periodic", delayMs });
-  }
-
   /** Keeps `seen` of a quiet node and its horizon going. */
   #handleTick(now: number): void {
     this.#promises.persist(now);
     this.#emitTick(
       Math.max(this.#context.options.promiseIntervalMs, this.#context.options.horizonStepMs / 2),
     );
-    for (const peer of this.#peers.values()) if (isReachable(peer)) this.#greet(peer, now);
+    this.#occasions.greetAll(now);
   }
 
   #emitTick(delayMs: number): void {
     this.#context.emit({ type: "schedule", token: "tick", delayMs });
   }
-
-  #handleLeft(session: SessionView, peerReady: boolean, now: number): void {
-    if (session.reason !== "leave" || session.role !== "opener" || this.#leaving === undefined)
-      return;
-    if (peerReady) this.#left(now);
-  }
-
-  #left(now: number): void {
-    this.#leaving = undefined;
-    this.#promises.setReady(false, false, now); // who comes back after leaving enters anew
-    notify(this.#context, { type: "left", departed: this.#context.map.clock({ now }) });
-  }
-
-  #leaveFailed(detail: string): void {
-    this.#leaving = undefined;
-    notify(this.#context, { type: "leave-failed", detail });
-  }
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (const [i, byte] of a.entries()) if (byte !== b[i]) return false;
-  return true;
 }
