@@ -2,14 +2,17 @@
 // more watcher follows everything and stops reading. Tests and bench share it.
 //
 // What a watcher gets is checked event by event: the counters in the ids must be exactly those of the writes
-// to its prefix. Where several watch the same prefix, one of them is checked so, and the others must have
-// got the same bytes: their lengths and CRC-32s are compared, so that the check can keep up.
+// to its prefix. Where several watch the same prefix, the bytes of whoever is ahead are checked so and kept for a
+// while, and each byte of the others is compared with them, which costs so little that the check keeps up with
+// a gigabyte a second.
+//
+// The writer does not run away from the readers: where the slowest of them is too far behind, it waits. What it
+// has reached is in the report.
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { crc32 } from "node:zlib";
 
 /** How a crowd is made. */
 export interface CrowdOptions {
@@ -74,6 +77,9 @@ interface Expectation {
   readonly events: number;
 }
 
+/** How far the slowest watchers are, in events of all prefixes. */
+const askProgress = "progress";
+
 interface WatchReport {
   readonly faults: readonly string[];
   readonly delivered: number;
@@ -82,6 +88,9 @@ interface WatchReport {
 }
 
 const batchMs = 10;
+/** Between two looks at how far the watchers are, and how many events the slowest may be behind. */
+const progressMs = 50;
+const maxBehind = 4_000;
 /** Between two looks at the node's memory: each collects its garbage first, which takes its time. */
 const lookMs = 1_500;
 
@@ -129,11 +138,17 @@ async function writeAndWatch(
   let written = 0;
   const first = (await counterOf(port)) + 1;
   let looks = 0;
+  let askedAt = 0;
+  let seen = 0;
   const startedAt = performance.now();
   while (written < events) {
     const elapsed = performance.now() - startedAt;
     const due = Math.min(events, Math.ceil((elapsed * eventsPerSecond) / 1000));
-    const count = Math.min(1_000, due - written);
+    if (elapsed - askedAt > progressMs || written - seen > maxBehind) {
+      askedAt = elapsed;
+      seen = await answer<number>(crowd, askProgress);
+    }
+    const count = Math.min(500, due - written, maxBehind - (written - seen));
     if (count > 0) {
       const ops = Array.from({ length: count }, (_, n) => operation(written + n, options));
       await writeBatch(port, ops);
@@ -230,26 +245,90 @@ function answer<T>(child: ChildProcess, question: object | string): Promise<T> {
   });
 }
 
-/** One watcher: a reader of HTTP chunks, and of the events in them if it is to look at each. */
+/** What the watchers of one prefix get: all the same bytes. */
+class CrowdStream {
+  /** The counters of all events, as whoever was ahead has read them. */
+  readonly counters: number[] = [];
+  /** From the write to the event, of the watcher that is timed. */
+  readonly latencies: number[] = [];
+  /** How many bytes have been read by whoever is ahead. */
+  end = 0;
+  /** The last of them, at their places in the stream modulo the size. */
+  readonly #ring: Buffer;
+  /** Where events end, and when they were written, that the timed watcher has not read yet. */
+  #marks: { readonly end: number; readonly writtenAt: number }[] = [];
+  #text = "";
+
+  constructor(ringBytes: number) {
+    this.#ring = Buffer.alloc(ringBytes);
+  }
+
+  /** Takes what a watcher has read at a place of the stream. @returns what is wrong with it */
+  take(payload: Buffer, place: number): string | undefined {
+    let at = 0;
+    const size = this.#ring.length;
+    if (this.end - place > size) return "is too far behind to be checked";
+    while (at < payload.length) {
+      const from = (place + at) % size;
+      const known = this.end - place - at;
+      const length = Math.min(payload.length - at, size - from, known > 0 ? known : Infinity);
+      const piece = payload.subarray(at, at + length);
+      if (known > 0) {
+        if (this.#ring.compare(piece, 0, length, from, from + length) !== 0) {
+          return `got other bytes than the others behind byte ${place + at}`;
+        }
+      } else {
+        piece.copy(this.#ring, from);
+        this.end += length;
+        this.#read(piece.toString("latin1"));
+      }
+      at += length;
+    }
+    return undefined;
+  }
+
+  /** The timed watcher has come so far. */
+  time(place: number): void {
+    const now = Date.now();
+    const reached = this.#marks.findIndex(({ end }) => end > place);
+    const passed = this.#marks.splice(0, reached === -1 ? this.#marks.length : reached);
+    for (const { writtenAt } of passed) this.latencies.push(now - writtenAt);
+  }
+
+  #read(text: string): void {
+    this.#text += text;
+    const base = this.end - this.#text.length;
+    const events =
+      /event: (\w+)\nid: [0-9a-f]+\.[0-9]+\.([0-9]+)\ndata: .*"modified":"([^"]+)".*\n\n/g;
+    let end = 0;
+    for (let match = events.exec(this.#text); match !== null; match = events.exec(this.#text)) {
+      end = events.lastIndex;
+      this.counters.push(match[1] === "put" ? Number(match[2]) : NaN);
+      this.#marks.push({ end: base + end, writtenAt: Date.parse(match[3] ?? "") });
+    }
+    this.#text = this.#text.slice(end);
+  }
+}
+
+/** One watcher: a reader of HTTP chunks. */
 class CrowdWatcher {
-  readonly group: number;
-  crc = 0;
+  readonly stream: CrowdStream;
   bytes = 0;
   opened = false;
   closed = false;
-  /** The counters of all events, if it looks at each. */
-  readonly counters: number[] | undefined;
-  readonly latencies: number[] = [];
+  fault: string | undefined;
+  readonly #timed: boolean;
   readonly #socket: Socket;
   #head = "";
   /** Bytes of the chunk that is being read, its end among them; 0: a length comes next. */
   #left = 0;
   #length = "";
-  #text = "";
 
-  constructor(order: WatchOrder, index: number) {
-    this.group = index % order.prefixes;
-    this.counters = index < order.prefixes ? [] : undefined;
+  constructor(order: WatchOrder, index: number, streams: readonly CrowdStream[]) {
+    const group = index % order.prefixes;
+    this.stream = streams[group] ?? new CrowdStream(1);
+    // The last of its prefix to join is the last to be written to.
+    this.#timed = index + order.prefixes >= order.watchers;
     this.#socket = connect({
       port: order.port,
       host: "127.0.0.1",
@@ -264,7 +343,7 @@ class CrowdWatcher {
     });
     this.#socket.on("error", () => undefined);
     this.#socket.on("close", () => (this.closed = true));
-    const prefix = encodeURIComponent(prefixOf(this.group, order.prefixes));
+    const prefix = encodeURIComponent(prefixOf(group, order.prefixes));
     this.#socket.write(`GET /watch?prefix=${prefix} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   }
 
@@ -305,20 +384,9 @@ class CrowdWatcher {
     }
     // A comment that keeps proxies awake; it comes where it comes.
     if (payload.length === 3 && payload.toString("latin1") === ":\n\n") return;
-    this.crc = crc32(payload, this.crc);
+    this.fault ??= this.stream.take(payload, this.bytes);
     this.bytes += payload.length;
-    if (this.counters === undefined) return;
-    this.#text += payload.toString("latin1");
-    const now = Date.now();
-    const events =
-      /event: (\w+)\nid: [0-9a-f]+\.[0-9]+\.([0-9]+)\ndata: .*"modified":"([^"]+)".*\n\n/g;
-    let end = 0;
-    for (let match = events.exec(this.#text); match !== null; match = events.exec(this.#text)) {
-      end = events.lastIndex;
-      this.counters.push(match[1] === "put" ? Number(match[2]) : NaN);
-      this.latencies.push(now - Date.parse(match[3] ?? ""));
-    }
-    this.#text = this.#text.slice(end);
+    if (this.#timed) this.stream.time(this.bytes);
   }
 }
 
@@ -332,28 +400,24 @@ async function settled(holds: () => boolean, timeoutMs: number): Promise<void> {
 
 function check(
   watchers: readonly CrowdWatcher[],
+  streams: readonly CrowdStream[],
   { first, events }: Expectation,
-  prefixes: number,
 ): string[] {
   const faults: string[] = [];
-  const models = watchers.slice(0, prefixes);
-  for (const [index, watcher] of watchers.entries()) {
-    const fault = (what: string): void => void faults.push(`watcher ${index}: ${what}`);
-    if (watcher.closed) fault("was closed");
-    const { counters } = watcher;
-    if (counters === undefined) {
-      const model = models[watcher.group];
-      if (model?.crc !== watcher.crc || model.bytes !== watcher.bytes) {
-        fault(`got ${watcher.bytes} bytes, not the ${model?.bytes} of another of its prefix`);
-      }
-      continue;
+  for (const [index, { closed, fault, bytes, stream }] of watchers.entries()) {
+    if (closed) faults.push(`watcher ${index} was closed`);
+    if (fault !== undefined) faults.push(`watcher ${index} ${fault}`);
+    if (bytes !== stream.end) faults.push(`watcher ${index} got ${bytes} of ${stream.end} bytes`);
+  }
+  for (const [group, { counters }] of streams.entries()) {
+    const wanted = wantedEvents(events, group, streams.length);
+    if (counters.length !== wanted) {
+      faults.push(`prefix ${group} has ${counters.length} events, not ${wanted}`);
     }
-    const wanted = wantedEvents(events, watcher.group, prefixes);
-    if (counters.length !== wanted) fault(`got ${counters.length} events, not ${wanted}`);
     const wrong = counters.findIndex(
-      (counter, n) => counter !== first + watcher.group + n * prefixes,
+      (counter, n) => counter !== first + group + n * streams.length,
     );
-    if (wrong !== -1) fault(`event ${wrong} has the counter ${counters[wrong]}`);
+    if (wrong !== -1) faults.push(`event ${wrong} of prefix ${group} is ${counters[wrong]}`);
   }
   return faults.slice(0, 10);
 }
@@ -362,44 +426,58 @@ function wantedEvents(events: number, group: number, prefixes: number): number {
   return Math.floor((events - 1 - group) / prefixes) + 1;
 }
 
+/** How many events the slowest watcher of each prefix has, together. */
+function progress(watchers: readonly CrowdWatcher[], streams: readonly CrowdStream[]): number {
+  const least = new Map<CrowdStream, number>();
+  for (const { stream, bytes } of watchers) {
+    least.set(stream, Math.min(bytes, least.get(stream) ?? Infinity));
+  }
+  let events = 0;
+  for (const stream of streams) {
+    const { counters, end } = stream;
+    if (end > 0) events += Math.floor((counters.length * (least.get(stream) ?? 0)) / end);
+  }
+  return events;
+}
+
 function runWatchers(): void {
   let watchers: CrowdWatcher[] = [];
-  let prefixes = 1;
+  let streams: CrowdStream[] = [];
   let cpuBefore = 0;
   const cpuUs = (): number => process.cpuUsage().user + process.cpuUsage().system;
-  process.on("message", (message: WatchOrder | Expectation) => {
-    void (async () => {
-      if ("port" in message) {
-        ({ prefixes } = message);
-        for (let n = 0; n < message.watchers; n += 1) {
-          watchers.push(new CrowdWatcher(message, n));
-          // A few at a time: the backlog of a listening socket is bounded.
-          if (n % 100 === 99) await settled(() => watchers.every(({ opened }) => opened), 20_000);
-        }
-        await settled(() => watchers.every(({ opened }) => opened), 20_000);
-        cpuBefore = cpuUs();
-        process.send?.(true);
-        return;
-      }
-      const complete = (): boolean =>
-        watchers.every(({ counters, group, bytes }) =>
-          counters === undefined
-            ? bytes === watchers[group]?.bytes
-            : counters.length >= wantedEvents(message.events, group, prefixes),
-        );
-      await settled(complete, 60_000);
-      const report: WatchReport = {
-        faults: check(watchers, message, prefixes),
-        delivered: watchers.reduce(
-          (sum, { group }) => sum + (watchers[group]?.counters?.length ?? 0),
-          0,
-        ),
-        latencies: watchers.flatMap(({ latencies }) => latencies),
-        cpuUs: cpuUs() - cpuBefore,
-      };
-      watchers = [];
-      process.send?.(report);
-    })();
+  const open = async (order: WatchOrder): Promise<void> => {
+    const ringBytes = Math.max(64 * 1024, Math.floor((32 * 1024 * 1024) / order.prefixes));
+    streams = Array.from({ length: order.prefixes }, () => new CrowdStream(ringBytes));
+    const opened = (): boolean => watchers.every((watcher) => watcher.opened);
+    for (let n = 0; n < order.watchers; n += 1) {
+      watchers.push(new CrowdWatcher(order, n, streams));
+      // A few at a time: the backlog of a listening socket is bounded.
+      if (n % 100 === 99) await settled(opened, 20_000);
+    }
+    await settled(opened, 20_000);
+    cpuBefore = cpuUs();
+    process.send?.(true);
+  };
+  const finish = async (expected: Expectation): Promise<void> => {
+    const complete = (): boolean =>
+      streams.every(
+        ({ counters }, group) =>
+          counters.length >= wantedEvents(expected.events, group, streams.length),
+      ) && watchers.every(({ bytes, stream, closed }) => closed || bytes >= stream.end);
+    await settled(complete, 60_000);
+    const report: WatchReport = {
+      faults: check(watchers, streams, expected),
+      delivered: watchers.reduce((sum, { stream }) => sum + stream.counters.length, 0),
+      latencies: streams.flatMap(({ latencies }) => latencies),
+      cpuUs: cpuUs() - cpuBefore,
+    };
+    watchers = [];
+    process.send?.(report);
+  };
+  process.on("message", (message: WatchOrder | Expectation | typeof askProgress) => {
+    if (message === askProgress) process.send?.(progress(watchers, streams));
+    else if ("port" in message) void open(message);
+    else void finish(message);
   });
 }
 

@@ -28,6 +28,7 @@ const listQuery = z.strictObject({
   delimiter: z.string().optional(),
 });
 
+const noQuery = z.strictObject({});
 const deleteQuery = z.strictObject({ prefix: z.string() });
 
 const ttlField = z.union([z.int().positive().meta({ description: "seconds" }), ttlParameter]);
@@ -107,7 +108,7 @@ export const keyRoutes: readonly Route[] = [
     name: "runBatch",
     summary: "Runs up to 1,000 operations; not atomic, each has its own status",
     role: "read",
-    query: z.strictObject({}),
+    query: noQuery,
     body: {
       type: "application/json",
       schema: documentedBatch,
@@ -199,7 +200,7 @@ export async function readJson(exchange: Exchange, maxBytes: number): Promise<un
 }
 
 async function batch(exchange: Exchange): Promise<Answer> {
-  readQuery(exchange, z.strictObject({}));
+  readQuery(exchange, noQuery);
   const { ops } = check(batchBody, await readJson(exchange, maxBatchBytes), "batch");
   const steps = ops.map(readStep);
   if (steps.some((step) => step.op !== "get")) requireRole(exchange, "write");
@@ -207,9 +208,14 @@ async function batch(exchange: Exchange): Promise<Answer> {
   return jsonAnswer(`{"results":[${results.map(resultJson).join(",")}]}`);
 }
 
+/** The key of an operation, however wrong the rest of it is. */
+function stepKey(value: unknown): string {
+  if (typeof value !== "object" || value === null || !("key" in value)) return "";
+  return typeof value.key === "string" ? value.key : "";
+}
+
 function readStep(value: unknown): BatchStep {
-  const given = z.looseObject({ key: z.string() }).safeParse(value);
-  const key = given.success ? given.data.key : "";
+  const key = stepKey(value);
   try {
     const step = check(operationSchema, value, "operation");
     if (step.op === "get" || step.op === "delete") return { op: step.op, key };

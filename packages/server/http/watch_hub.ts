@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { ChangeFeed, FeedChange } from "../change_feed.ts";
 import { isWatched } from "../watch_keys.ts";
-import { FrameCache, FrameOutput, changeFrame, resetFrame } from "./watch_frames.ts";
+import { FrameCache, FrameOutput, WatchPacket, changeFrame, resetFrame } from "./watch_frames.ts";
 import { WatchGroups, type WatchFilter, type WatchGroup } from "./watch_groups.ts";
 
 /** How a hub works. */
@@ -16,8 +16,13 @@ export interface WatchHubOptions {
   readonly heartbeatMs?: number;
 }
 
-/** Events are encoded once for all watchers of a filter and go out at most so often. */
-const flushMs = 10;
+/**
+ * Events are encoded once for all watchers of a filter. They wait so long for further ones at least, and longer
+ * the more writes the last flush took: what a write costs hardly depends on how much is in it.
+ */
+const minFlushMs = 10;
+const maxFlushMs = 40;
+const writesPerMs = 25;
 /** Up to so many watchers nothing is held back. */
 const promptWatchers = 32;
 
@@ -35,7 +40,7 @@ interface Watcher {
 
 /** What some watchers are sent. */
 interface Delivery {
-  readonly pieces: readonly Buffer[];
+  readonly packet: WatchPacket;
   readonly watchers: readonly Watcher[];
 }
 
@@ -57,6 +62,8 @@ export class WatchHub {
   /** Changes that were taken and are not pending any more. */
   #flushed = 0;
   #flushing = false;
+  /** Writes of the last flush. */
+  #writes = 0;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #stopListening: (() => void) | undefined;
   #cut = 0;
@@ -163,7 +170,10 @@ export class WatchHub {
     if (this.#flushing || this.#pending.length === 0) return;
     this.#flushing = true;
     if (this.#responses.size <= promptWatchers) setImmediate(() => this.#flush());
-    else setTimeout(() => this.#flush(), flushMs);
+    else {
+      const pauseMs = Math.min(maxFlushMs, Math.max(minFlushMs, this.#writes / writesPerMs));
+      setTimeout(() => this.#flush(), pauseMs);
+    }
   }
 
   #flush(): void {
@@ -171,7 +181,9 @@ export class WatchHub {
     const first = this.#flushed;
     this.#pending = [];
     this.#flushed += changes.length;
-    this.#deliver(this.#address(changes, first), 0, 0);
+    const deliveries = this.#address(changes, first);
+    this.#writes = deliveries.reduce((sum, { watchers }) => sum + watchers.length, 0);
+    this.#deliver(deliveries, 0, 0);
   }
 
   /**
@@ -192,7 +204,7 @@ export class WatchHub {
     const least = changes.find(({ type }) => type !== "expire")?.counter ?? Infinity;
     const deliveries: Delivery[] = [];
     for (const [{ filter, watchers }, list] of seen) {
-      const piecesFor = (skipTo: number, joinedAt: number): readonly Buffer[] => {
+      const packetFor = (skipTo: number, joinedAt: number): WatchPacket => {
         const output = new FrameOutput();
         for (const index of list) {
           const change = changes[index];
@@ -200,15 +212,15 @@ export class WatchHub {
           if (change.type !== "expire" && change.counter <= skipTo) continue;
           frames.addTo(output, change, filter.values);
         }
-        return output.pieces;
+        return output.packet;
       };
       const all: Watcher[] = [];
       for (const watcher of watchers) {
         const { skipTo, joinedAt } = watcher;
         if (skipTo < least && joinedAt <= first) all.push(watcher);
-        else deliveries.push({ pieces: piecesFor(skipTo, joinedAt), watchers: [watcher] });
+        else deliveries.push({ packet: packetFor(skipTo, joinedAt), watchers: [watcher] });
       }
-      if (all.length > 0) deliveries.push({ pieces: piecesFor(0, 0), watchers: all });
+      if (all.length > 0) deliveries.push({ packet: packetFor(0, 0), watchers: all });
     }
     return deliveries;
   }
@@ -218,7 +230,9 @@ export class WatchHub {
     const until = performance.now() + sliceMs;
     let written = 0;
     for (let index = from; index < deliveries.length; index += 1) {
-      const { pieces, watchers } = deliveries[index] ?? { pieces: [], watchers: [] };
+      const delivery = deliveries[index];
+      if (delivery === undefined) continue;
+      const { packet, watchers } = delivery;
       for (let at = index === from ? fromWatcher : 0; at < watchers.length; at += 1) {
         if (written === sliceWatchers) {
           if (performance.now() > until) {
@@ -228,7 +242,7 @@ export class WatchHub {
           written = 0;
         }
         const watcher = watchers[at];
-        if (watcher !== undefined) this.#write(watcher.response, pieces);
+        if (watcher !== undefined) this.#write(watcher.response, packet);
         written += 1;
       }
     }
@@ -236,14 +250,14 @@ export class WatchHub {
     this.#flushSoon();
   }
 
-  #write(response: ServerResponse, pieces: readonly Buffer[]): void {
+  #write(response: ServerResponse, packet: WatchPacket): void {
     if (response.destroyed || response.writableEnded) return;
     if (response.writableLength > this.#maxWaitingBytes) {
       this.#cut += 1;
       response.destroy();
       return;
     }
-    for (const piece of pieces) response.write(piece);
+    packet.writeTo(response);
   }
 
   #frames(changes: readonly FeedChange[], values: boolean): string {
@@ -254,7 +268,7 @@ export class WatchHub {
 
   #startHeartbeat(): void {
     if (this.#heartbeat !== undefined || this.#closing.signal.aborted) return;
-    const comment = [Buffer.from(":\n\n")];
+    const comment = new WatchPacket([":\n\n"]);
     this.#heartbeat = setInterval(() => {
       for (const response of this.#responses) this.#write(response, comment);
     }, this.#heartbeatMs);
