@@ -26,14 +26,14 @@ export interface WriteExtras {
  * in which anything changes, {@linkcode Core.write}.
  */
 export class Core {
-  readonly node: string;
-  readonly engine: Engine;
-  readonly clock: HybridClock;
-  readonly tree: DigestTree;
-  readonly state: MapState;
-  readonly watchers: Watchers;
-  readonly maxDriftMs: number;
-  readonly maxValueBytes: number;
+  declare readonly node: string;
+  declare readonly engine: Engine;
+  declare readonly clock: HybridClock;
+  declare readonly tree: DigestTree;
+  declare readonly state: MapState;
+  declare readonly watchers: Watchers;
+  declare readonly maxDriftMs: number;
+  declare readonly maxValueBytes: number;
 
   applied = 0;
   superseded = 0;

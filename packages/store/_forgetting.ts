@@ -4,6 +4,7 @@ import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import type { Version } from "./version.ts";
 import { compareVersions, msOf } from "./version.ts";
+import { eventOf } from "./_watchers.ts";
 import { SLICE } from "./_sizes.ts";
 import { checkKey, checkObject } from "./_check.ts";
 import { stripEntry } from "./_make_entry.ts";
@@ -17,7 +18,7 @@ export function expireEntries(core: Core, now: number, limit: number): StoredEnt
     core.write(slice.map((previous) => change(previous, stripEntry(previous))));
     for (const entry of slice) {
       expired.push(entry);
-      core.watchers.push({ type: "expire", key: entry.key, entry, counter: entry.counter });
+      core.watchers.push({ ...eventOf(entry), type: "expire" });
     }
   }
   core.watchers.release();

@@ -272,10 +272,10 @@ export class DamagedError extends StorageError {
   declare readonly key: string;
 
   /** What the engine's index still says about the entry, if the damage is new and the index is whole. */
-  readonly head: Head | undefined;
+  declare readonly head: Head | undefined;
 
   /** Whether the key has been marked already. */
-  readonly marked: boolean;
+  declare readonly marked: boolean;
 
   constructor(key: string, options: { head?: Head | undefined; marked: boolean }) {
     super("damaged", `Cannot read ${JSON.stringify(key)}: its record fails the checksum`, { key });

@@ -7,7 +7,7 @@ export class InputTypeError extends TypeError {
   override readonly name = "InputTypeError";
 
   /** What was wrong. */
-  readonly code: InputErrorCode;
+  declare readonly code: InputErrorCode;
 
   constructor(code: InputErrorCode, message: string) {
     super(message);
@@ -20,7 +20,7 @@ export class InputRangeError extends RangeError {
   override readonly name = "InputRangeError";
 
   /** What was wrong. */
-  readonly code: InputErrorCode;
+  declare readonly code: InputErrorCode;
 
   constructor(code: InputErrorCode, message: string) {
     super(message);
@@ -57,13 +57,13 @@ export class StorageError extends Error {
   override readonly name: string = "StorageError";
 
   /** What happened. */
-  readonly code: StorageErrorCode;
+  declare readonly code: StorageErrorCode;
 
   /** `not-applied`: nothing was stamped or stored. `unknown`: the write may or may not be on disk. */
-  readonly outcome: "not-applied" | "unknown";
+  declare readonly outcome: "not-applied" | "unknown";
 
   /** The key that the error is about, if there is one. */
-  readonly key: string | undefined;
+  declare readonly key: string | undefined;
 
   constructor(code: StorageErrorCode, message: string, options: StorageErrorOptions = {}) {
     super(message, options);

@@ -30,7 +30,7 @@ export class SchemaError extends TypeError {
   readonly code = "invalid-argument";
 
   /** What the schema said. */
-  readonly issues: readonly StandardIssue[];
+  declare readonly issues: readonly StandardIssue[];
 
   constructor(issues: readonly StandardIssue[]) {
     super(`Invalid value: ${issues.map(describe).join("; ")}`);

@@ -50,9 +50,10 @@ export const NO_BYTES: Uint8Array = new Uint8Array(0);
  * All marks but `counter` are signed 32-bit integers, which V8 keeps without a box.
  */
 export class StoredEntry implements Entry, Head {
-  readonly key: string;
-  value: Uint8Array;
-  readonly version: Version;
+  // Declared, not defined: the constructor puts them in, and each definition would cost it a store more.
+  declare readonly key: string;
+  declare value: Uint8Array;
+  declare readonly version: Version;
   declare readonly contentType?: string;
   declare readonly expiresAt?: number;
   declare readonly deleted?: true;

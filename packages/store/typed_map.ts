@@ -1,6 +1,7 @@
 import type { EntriesOptions, NowOptions, PutOptions } from "./map_options.ts";
 import type { Codec } from "./codec.ts";
 import type { Entry } from "./entry.ts";
+import { checkCount } from "./_check.ts";
 import type { VersionedMap } from "./versioned_map.ts";
 
 /**
@@ -18,10 +19,10 @@ import type { VersionedMap } from "./versioned_map.ts";
  */
 export class TypedMap<T> {
   /** The map below: merge, watch, digest and all else are there. */
-  readonly map: VersionedMap;
+  declare readonly map: VersionedMap;
 
   /** How values become bytes. */
-  readonly codec: Codec<T>;
+  declare readonly codec: Codec<T>;
 
   constructor(map: VersionedMap, codec: Codec<T>) {
     this.map = map;
@@ -61,16 +62,15 @@ export class TypedMap<T> {
 
   /** Keys and values, sorted by the keys' UTF-8 bytes; read a page at a time. */
   *entries(options: Omit<EntriesOptions, "all"> = {}): Generator<[key: string, value: T], void> {
-    const { limit = Infinity } = options;
-    let { after } = options;
-    for (let left = limit; left > 0;) {
-      const size = Math.min(left, 256);
-      const cursor = after === undefined ? {} : { after };
-      const page = this.map.entries({ ...options, ...cursor, limit: size });
+    let { limit = Infinity, ...rest } = options;
+    checkCount("limit", limit, 0);
+    for (let size = 256; limit > 0; limit -= size) {
+      size = Math.min(limit, size);
+      const page = this.map.entries({ ...rest, limit: size });
       for (const { key, value } of page) yield [key, this.codec.decode(value)];
-      after = page.at(-1)?.key;
-      if (page.length < size) return;
-      left -= size;
+      const last = page.at(-1);
+      if (last === undefined || page.length < size) return;
+      rest = { ...rest, after: last.key };
     }
   }
 }
