@@ -17,7 +17,7 @@ import { ChangeWriter, rowBytes } from "./_row_writer.ts";
 /** A run begins when so many bytes of changes wait, however few changes these are. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** How many changes a piece has at least, if a run has so many. */
+/** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
 
 /** A group, and the transaction that wrote its row of the journal; 0: it has none. */
@@ -78,7 +78,7 @@ export class Mover {
    */
   constructor(mostChanges: number, found: readonly Moved[] = []) {
     this.#mostChanges = mostChanges;
-    this.#least = Math.min(LEAST_MOVED, mostChanges);
+    this.#least = Math.min(LEAST_MOVED, Math.ceil(mostChanges / 8));
     this.#add(found);
     this.#rows = rowsOf(found);
   }

@@ -44,7 +44,7 @@ function crashed(folder: string): string {
 /** A folder with five commits in its journal, as a crash leaves it. */
 async function withJournal(): Promise<{ folder: string; digest: Uint8Array }> {
   const folder = freshFolder();
-  const map = await openMap({ folder, node: "a" });
+  const map = await openMap({ folder, node: "a", journalIdleMs: Infinity });
   for (let i = 0; i < 5; i += 1) {
     map.put(`key${i}`, utf8(`value ${i}`), { now: NOW });
     map.put("again", utf8(`number ${i}`), { now: NOW });
@@ -106,7 +106,7 @@ describe("the journal", () => {
 
   it("is moved to the rows in pieces, which a crash between them does not show", async () => {
     const folder = freshFolder();
-    const map = await openMap({ folder, node: "a", journalChanges: 40 });
+    const map = await openMap({ folder, node: "a", journalChanges: 40, journalIdleMs: Infinity });
     const seen = new Set<string>();
     for (let i = 0; i < 60; i += 1) {
       map.put(`key${i}`, utf8("old"), { now: NOW });
@@ -138,11 +138,11 @@ describe("the journal", () => {
 
   it("is moved by itself when nothing is written any more", async () => {
     const folder = freshFolder();
-    const map = await openMap({ folder, node: "a" });
+    const map = await openMap({ folder, node: "a", journalIdleMs: 20 });
     for (let i = 0; i < 1_500; i += 1) map.put(`key${i}`, utf8("1"), { now: NOW });
-    await map.committed();
     const waiting = (): number => Number(map.engine.statistics().pendingKeys);
     expect(waiting()).to.equal(1_500);
+    await map.committed();
     await until(() => waiting() === 0);
     expect(map.get("key7", { now: NOW })).not.to.equal(undefined);
     await map.close();

@@ -35,10 +35,9 @@ const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
 const DEFAULT_JOURNAL = 2048;
 
-/** When nothing was written for so long, what is in the journal is moved to its rows, piece by piece. */
-const IDLE_MS = 1_000;
+const DEFAULT_IDLE_MS = 1_000;
 
-/** How many changes such a piece has. */
+/** How many changes are moved at once while nothing is written. */
 const IDLE_CHANGES = 512;
 
 /** What an engine is made of. */
@@ -63,6 +62,7 @@ export class LmdbEngine implements Engine {
   readonly #ownsFolder: boolean;
   readonly #isAsync: boolean;
   readonly #maxPendingBytes: number;
+  readonly #idleMs: number;
   readonly #space: FreeSpace;
   readonly #queue: CommitQueue;
   readonly #overlay = new Overlay();
@@ -85,6 +85,7 @@ export class LmdbEngine implements Engine {
     this.#ownsFolder = options.closesFolder ?? typeof options.folder === "string";
     this.#isAsync = options.durability === "async";
     this.#maxPendingBytes = options.maxPendingBytes ?? DEFAULT_PENDING_BYTES;
+    this.#idleMs = options.journalIdleMs ?? DEFAULT_IDLE_MS;
     this.#space = new FreeSpace(dataFolder.path, options.reserveBytes);
     this.#reads = new MergedReader(file.reader, this.#overlay, {
       marks: file.marks,
@@ -331,9 +332,10 @@ export class LmdbEngine implements Engine {
   #waitForIdle(isMoving: boolean): void {
     if (!this.#committer.hasJournal || this.#closing !== undefined) return;
     if (isMoving) setImmediate(() => this.#moveIdle());
-    else if (this.#idle === undefined) {
-      this.#idle = setTimeout(() => this.#moveIdle(), IDLE_MS).unref();
-    } else this.#idle.refresh();
+    else if (this.#idle !== undefined) this.#idle.refresh();
+    else if (this.#idleMs !== Infinity) {
+      this.#idle = setTimeout(() => this.#moveIdle(), this.#idleMs).unref();
+    }
   }
 
   #moveIdle(): void {

@@ -38,6 +38,12 @@ export interface LmdbEngineOptions {
   readonly journalChanges?: number | undefined;
 
   /**
+   * After how long without a write the journal is moved however few changes it has, in milliseconds. Default
+   * 1,000; `Infinity`: never. Higher: fewer commits for that alone.
+   */
+  readonly journalIdleMs?: number | undefined;
+
+  /**
    * How long a commit may take before the disk counts as dead (`storage-failed`), in milliseconds. Default
    * 30,000; `Infinity` waits for ever. Lower: writers are answered sooner when the disk hangs.
    */
