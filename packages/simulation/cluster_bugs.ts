@@ -1,9 +1,10 @@
 import { isDown, Swim } from "@dnd/gossip";
 import { ExchangeSession, MemberTable, Outbox } from "@dnd/replication";
-import { DigestTree, type Entry, type MergeOptions, VersionedMap } from "@dnd/store";
+import { DigestTree, VersionedMap } from "@dnd/store";
 import type { ClusterFault } from "./cluster_run.ts";
 import { ClusterNode } from "./cluster_node.ts";
 import { DiskEngine } from "./disk_engine.ts";
+import { patch, patchMerge, patchSize } from "./_patch.ts";
 
 /** What the simulator looks at; each is shown to fail on a build that is broken. */
 export type Checker =
@@ -34,42 +35,6 @@ export interface ClusterBug {
   readonly commitMs?: number;
   /** Patches; the result takes the patch out again. */
   readonly apply: () => () => void;
-}
-
-/** Replaces a method of a class until the returned function is called. */
-function patch<T extends object, K extends keyof T & string>(
-  prototype: T,
-  name: K,
-  make: (original: T[K]) => T[K],
-): () => void {
-  const held = Object.getOwnPropertyDescriptor(prototype, name);
-  if (held === undefined) throw new TypeError(`Cannot patch ${name}: no such method`);
-  Object.defineProperty(prototype, name, {
-    configurable: true,
-    writable: true,
-    value: make(held.value as T[K]),
-  });
-  return () => Object.defineProperty(prototype, name, held);
-}
-
-type Merge = VersionedMap["merge"];
-
-function patchMerge(
-  change: (
-    map: VersionedMap,
-    entries: Entry[],
-    options: MergeOptions,
-    merge: (entries: Entry[], options: MergeOptions) => ReturnType<Merge>,
-  ) => ReturnType<Merge>,
-): () => void {
-  return patch(VersionedMap.prototype, "merge", (original) => {
-    const patched: Merge = function (this: VersionedMap, entries, options = {}) {
-      return change(this, [...entries], options, (these, those) =>
-        original.call(this, these, those),
-      );
-    };
-    return patched;
-  });
 }
 
 /** The bugs. */
@@ -337,16 +302,3 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
     },
   },
 ];
-
-/** Has an outbox say another size. */
-function patchSize(change: (outbox: Outbox, size: number) => number): () => void {
-  const held = Object.getOwnPropertyDescriptor(Outbox.prototype, "size");
-  if (held?.get === undefined) throw new TypeError("Cannot patch size: no getter");
-  Object.defineProperty(Outbox.prototype, "size", {
-    configurable: true,
-    get(this: Outbox) {
-      return change(this, Number(held.get?.call(this)));
-    },
-  });
-  return () => Object.defineProperty(Outbox.prototype, "size", held);
-}
