@@ -33,7 +33,9 @@ export const LEAF_COUNT = 32768;
 /** The level whose nodes are the partitions of the ring. */
 export const PARTITION_LEVEL = 2;
 
-const OFFSETS = [0, 1, 33, 1057] as const;
+// Nodes are numbered level by level, as in a heap: 0, 1 to 32, 33 to 1,056, 1,057 to 33,824. The parent of a
+// node is (node - 1) / 32.
+const FIRST_LEAF = 1057;
 const NODES = 33825;
 
 /**
@@ -56,22 +58,25 @@ export class DigestTree {
   /** Puts a fingerprint into a leaf, or takes it out. */
   toggle(leaf: number, high: number, low: number): void {
     const sums = this.#sums;
-    for (let level = 0; level <= LEAF_LEVEL; level += 1) {
-      const at = 2 * ((OFFSETS[level] ?? NaN) + (leaf >>> (15 - 5 * level)));
-      sums[at] = (sums[at] ?? 0) ^ high;
-      sums[at + 1] = (sums[at + 1] ?? 0) ^ low;
+    for (let node = FIRST_LEAF + leaf; node >= 0; node = (node - 1) >> 5) {
+      sums[2 * node] = (sums[2 * node] ?? 0) ^ high;
+      sums[2 * node + 1] = (sums[2 * node + 1] ?? 0) ^ low;
     }
   }
 
   /** The upper half of a sum, level 0 to 3. */
   high(level: number, index: number): number {
-    return this.#sums[2 * ((OFFSETS[level] ?? NaN) + index)] ?? 0;
+    return this.#sums[2 * firstNode(level) + 2 * index] ?? 0;
   }
 
   /** The lower half of a sum, level 0 to 3. */
   low(level: number, index: number): number {
-    return this.#sums[2 * ((OFFSETS[level] ?? NaN) + index) + 1] ?? 0;
+    return this.#sums[2 * firstNode(level) + 2 * index + 1] ?? 0;
   }
+}
+
+function firstNode(level: number): number {
+  return (FAN_OUT ** level - 1) / (FAN_OUT - 1);
 }
 
 /** A digest as another replica shows it: the 32 sums below a node, 8 bytes each. */
