@@ -1,5 +1,10 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
-import type { Journal } from "./_journal.ts";
+
+/** The value of a row of the journal, and where it ends: the memory behind it is not used. */
+export interface Journal {
+  readonly bytes: Buffer;
+  readonly end: number;
+}
 
 /** A row to put, or to remove if it has no value. */
 export interface Repair {

@@ -18,7 +18,7 @@
 // A record carries the checksum of its own. A flipped bit in one is damage of its key, which the directory
 // names; one in the directory leaves nobody to name, and the folder is refused.
 import type { StoredEntry } from "@dnd/store";
-import type { Group } from "./_group.ts";
+import type { Group, Journal } from "./_group.ts";
 import { readRecord, recordBytes, writeRecord } from "./_record.ts";
 import {
   TAG_DAMAGED,
@@ -42,12 +42,6 @@ const KIND_FORGOTTEN = 0;
 /** The key of the row that belongs to a transaction. */
 export function journalRow(transaction: number): Buffer {
   return numberRow(TAG_JOURNAL, transaction);
-}
-
-/** The value of a row of the journal, and where it ends: the memory behind it is not used. */
-export interface Journal {
-  readonly bytes: Buffer;
-  readonly end: number;
 }
 
 /** Writes the changes of a group; each of them remembers where its record is. */
