@@ -6,13 +6,7 @@ import {
   type CopyProgress,
   type Explanation,
 } from "@dnd/client";
-import {
-  GossipNode,
-  decodeMetadata,
-  type GossipEvent,
-  type GossipNotice,
-  type MemberView,
-} from "@dnd/gossip";
+import { GossipNode, type GossipEvent } from "@dnd/gossip";
 import { SUMMARY_DROPPED, SUMMARY_READY } from "@dnd/protocol";
 import {
   Replicator,
@@ -26,6 +20,8 @@ import type { Followed, FollowOptions } from "../node_core.ts";
 import { cryptoPrng } from "./_crypto_prng.ts";
 import { UpdateReader } from "./_update_reader.ts";
 import type { ClusterLink, LinkParts } from "./cluster_link.ts";
+import { logEvent, logNotice } from "./_event_log.ts";
+import { flatten, httpAddressOf, isUp, wireMember } from "./_member_records.ts";
 import { explain } from "./explanation.ts";
 import { loadMembers, saveMembers } from "./remembered_members.ts";
 import { ReplicationDriver } from "./replication_driver.ts";
@@ -333,7 +329,7 @@ export class PeerLink implements ClusterLink {
     const gossip = this.#gossip;
     this.#driver.run(replicator.start(this.#now()));
     gossip.onEvent((event) => this.#hearGossip(event));
-    gossip.onNotice((notice) => this.#hearNotice(notice));
+    gossip.onNotice((notice) => logNotice(this.#parts.logger, notice));
     gossip.onSummary(({ from, summary, wall, rttMs }) => {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
       this.#driver.run(replicator.handleSummary(from, summary, { now: this.#now(), ...times }));
@@ -446,37 +442,19 @@ export class PeerLink implements ClusterLink {
     }
   }
 
-  #hearNotice(notice: GossipNotice): void {
-    const { logger } = this.#parts;
-    if (notice.type === "seed") {
-      const { seed, reason } = notice;
-      const why = reason === "silent" ? "it does not answer" : "its name has no address";
-      logger.warn({ seed, reason }, `seed ${seed} cannot be reached: ${why}; it is called again`);
-    } else {
-      const { address, code, detail } = notice;
-      logger.warn({ address, code }, `${address} refuses this node: ${detail}`);
-    }
-  }
-
   #hear(event: ReplicationEvent): void {
-    const { logger } = this.#parts;
+    logEvent(this.#parts.logger, event);
     switch (event.type) {
       case "ready":
         this.copy = undefined;
-        logger.info({ alone: event.alone }, event.alone ? "ready, alone" : "ready");
-        return;
-      case "not-ready":
-        logger.warn({ reason: event.reason }, `not ready: ${event.reason}`);
         return;
       case "progress": {
         const { peer, keys, bytes, percent } = event;
         this.copy = { peer, keys, bytes, percent };
-        logger.info({ peer, keys, bytes, percent }, `first copy: ${percent} percent`);
         return;
       }
       case "exchanged":
         if (event.complete) this.#gossip.clearDropped();
-        logger.debug(event, event.complete ? "exchanged" : `exchange broke off: ${event.code}`);
         return;
       case "receipt": {
         const done = this.#receipts.get(event.receipt);
@@ -494,41 +472,12 @@ export class PeerLink implements ClusterLink {
       case "left":
         this.#leaving?.(undefined, event.departed);
         return;
-      case "leave-failed":
-        this.#leaving?.(
-          new DndError("conflict", `Cannot leave: ${event.detail}`, { status: 409 }),
-          0,
-        );
+      case "leave-failed": {
+        const why = `Cannot leave: ${event.detail}`;
+        this.#leaving?.(new DndError("conflict", why, { status: 409 }), 0);
         return;
-      case "skewed":
-        logger[event.skewed ? "error" : "info"](
-          { offsetMs: event.offsetMs },
-          event.skewed
-            ? `this node's clock is ${Math.round(event.offsetMs)} ms ahead: its writes are refused by others`
-            : "this node's clock is right again",
-        );
-        return;
-      case "restamped":
-        logger.warn({ entries: event.entries }, "entries ahead of time got new stamps");
-        return;
-      case "clock-disagreement":
-        logger.warn({ peer: event.peer, offsetMs: event.offsetMs }, "two clocks disagree");
-        return;
-      case "held-back":
-        logger.warn(
-          { member: event.member, sinceMs: event.sinceMs },
-          `member ${event.member} keeps deletes from being forgotten; forget it if it will not be back`,
-        );
-        return;
-      case "misbehaved":
-        logger.warn(
-          { peer: event.peer, detail: event.detail },
-          "a peer misbehaved and was cut off",
-        );
-        return;
-      case "merged-clusters":
-        logger.warn({ peer: event.peer }, "two clusters that never met have merged");
-        return;
+      }
+      default:
     }
   }
 
@@ -570,33 +519,5 @@ export class PeerLink implements ClusterLink {
     } catch (error) {
       this.#parts.logger.debug({ err: error }, "the members could not be remembered");
     }
-  }
-}
-
-function isUp(state: MemberView["state"]): boolean {
-  return state === "alive" || state === "suspect";
-}
-
-function wireMember(member: MemberView) {
-  const { id, generation, incarnation, state, address, name, metadata, seen, departed } = member;
-  const { protocolMin, protocolMax } = member;
-  return {
-    ...{ id, generation, incarnation, state, address, name, metadata, seen, departed },
-    ...{ protocolMin, protocolMax },
-  };
-}
-
-function httpAddressOf({ metadata }: MemberView): string | null {
-  if (metadata.length === 0) return null;
-  const told = decodeMetadata(metadata);
-  if (typeof told !== "object" || told === null || !("http" in told)) return null;
-  return typeof told.http === "string" ? told.http : null;
-}
-
-/** Nested counters as names joined by `_`. */
-function flatten(prefix: string, counters: object, into: Record<string, number>): void {
-  for (const [name, value] of Object.entries(counters) as [string, unknown][]) {
-    if (typeof value === "number") into[`${prefix}_${name}`] = value;
-    else if (typeof value === "object" && value !== null) flatten(`${prefix}_${name}`, value, into);
   }
 }
