@@ -3,8 +3,8 @@ import { CommitError, type Environment, type RowWriter, openEnvironment } from "
 /** What happens to the commits of a {@linkcode FaultyEnvironment}. */
 export type Fault =
   | undefined
-  /** Fails, with this error number. */
-  | { readonly code: number }
+  /** Fails, with this error number, after something has happened. */
+  | { readonly code: number; readonly after?: () => void }
   /** Never answers. */
   | "hang";
 
@@ -26,7 +26,9 @@ export class FaultyEnvironment implements Environment {
     this.commits += 1;
     if (this.fault === undefined) return this.#inner.commit(write);
     if (this.fault === "hang") return new Promise(() => undefined);
-    return Promise.reject(new CommitError(this.fault.code, "made to fail"));
+    const { code, after } = this.fault;
+    after?.();
+    return Promise.reject(new CommitError(code, "made to fail"));
   }
 
   get lastLength(): number {

@@ -63,6 +63,9 @@ export class LmdbEngine implements Engine {
   readonly #isAsync: boolean;
   readonly #maxPendingBytes: number;
   readonly #idleMs: number;
+
+  /** Whether the disk was full when the commit under way began. */
+  #wasShort = false;
   readonly #space: FreeSpace;
   readonly #queue: CommitQueue;
   readonly #overlay = new Overlay();
@@ -101,7 +104,10 @@ export class LmdbEngine implements Engine {
     this.#committer = new Committer(file, ceiling, options.journalChanges ?? DEFAULT_JOURNAL);
     this.#queue = new CommitQueue({
       deadlineMs: options.commitDeadlineMs ?? DEFAULT_DEADLINE_MS,
-      commit: (group) => this.#committer.commit(group),
+      commit: (group) => {
+        this.#wasShort = this.#space.isShort(0);
+        return this.#committer.commit(group);
+      },
       committed: (group) => this.#committed(group),
       failed: (error) => this.#fail(error),
       isFull: (error) => this.#isFull(error),
@@ -347,7 +353,8 @@ export class LmdbEngine implements Engine {
   #isFull(error: unknown): boolean {
     if (!(error instanceof CommitError)) return false;
     this.#space.forget();
-    return this.#space.isShort(0) && NO_ROOM.has(error.code);
+    // Room that was made meanwhile does not turn a commit that found none into a broken disk.
+    return (this.#wasShort || this.#space.isShort(0)) && NO_ROOM.has(error.code);
   }
 
   #fail(error: StorageError): void {

@@ -1,7 +1,7 @@
 import { StorageError, VersionedMap } from "@dnd/store";
 import { expect } from "chai";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FaultyEnvironment } from "./_faulty_environment.ts";
@@ -189,6 +189,47 @@ describe("a full disk (rule 17)", () => {
     }
   });
 });
+
+describe("a full disk on which room is made while a commit fails (rule 17)", () => {
+  it("is no broken one: the commit is tried again", async function () {
+    const mounted = mountTmpfs(12);
+    if (mounted === undefined) {
+      console.log("    skipped: a full disk needs root and Linux, to mount a tmpfs");
+      this.skip();
+      return;
+    }
+    const { disk, unmount } = mounted;
+    try {
+      const ballast = join(disk, "ballast");
+      const { map, environment } = await openFaulty({ folder: join(disk, "data") });
+      environment.fault = { code: 5, after: () => fill(ballast) };
+      map.put("a", utf8("1"));
+      expect(codeOf(await rejection(map.committed()))).to.equal("storage-full");
+      let retries = 0;
+      environment.fault = {
+        code: 5,
+        after: () => {
+          rmSync(ballast);
+          retries += 1;
+          environment.fault = undefined;
+        },
+      };
+      await until(() => retries === 1);
+      await map.committed();
+      expect(text(map.get("a")?.value)).to.equal("1");
+      await map.close();
+    } finally {
+      unmount();
+    }
+  });
+});
+
+/** Writes a file until the disk is full. */
+function fill(path: string): void {
+  expect(() => {
+    for (;;) appendFileSync(path, new Uint8Array(65_536));
+  }).to.throw("ENOSPC");
+}
 
 function thrown(act: () => unknown): unknown {
   try {
