@@ -54,7 +54,7 @@ export class ClusterLedger {
       if (known === undefined) this.#vanishing.set(entry.key, [{ ...entry.version, from }]);
       else known.push({ ...entry.version, from });
     }
-    if (node.replicator.metrics.restamped > 0) this.skewed(id);
+    if (hasSetBack(node)) this.skewed(id);
     if (time <= last && !this.#excused.has(id) && !this.#skewed.has(id)) {
       this.report("stamps", `${id.slice(-4)} issued ${time} after ${last}`);
     }
@@ -91,11 +91,7 @@ export class ClusterLedger {
     this.#checkConverged(nodes);
     const [first] = nodes;
     if (first === undefined) return;
-    for (const { gossip, record } of nodes) {
-      const restamped = ({ event }: (typeof record.events)[number]): boolean =>
-        event.type === "restamped" && event.entries > 0;
-      if (record.events.some(restamped)) this.skewed(gossip.id);
-    }
+    for (const node of nodes) if (hasSetBack(node)) this.skewed(node.gossip.id);
     const aside = new Set(nodes.flatMap((node) => node.record.aside.map(textOf)));
     const keys = new Set(this.#acked.map(({ key }) => key));
     for (const key of keys) this.#checkKey(first, key, aside, now);
@@ -154,6 +150,11 @@ export function contentsOf(node: ClusterNode): string {
     .entries({ all: true, now: 0 })
     .map(({ key, version }) => `${key}@${version.time}-${version.node}`)
     .join();
+}
+
+/** Whether it has set its clock back (rule 8), in this process or in one before. */
+function hasSetBack({ record }: ClusterNode): boolean {
+  return record.events.some(({ event }) => event.type === "restamped");
 }
 
 function textOf(entry: Entry): string {
