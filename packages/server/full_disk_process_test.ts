@@ -177,6 +177,8 @@ describe("a process on a disk that is full (rule 17)", function () {
         assert.equal((await readiness(small)).ready, true);
         assert.equal((await small.end()).code, 0);
         assert.equal((await large.end()).code, 0);
+      } catch (error) {
+        throw new Error(`${String(error)}; the small one said: ${small.stderr}`, { cause: error });
       } finally {
         await Promise.all([small.end("SIGKILL"), large.end("SIGKILL")]);
         disk.remove();

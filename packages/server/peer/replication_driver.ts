@@ -7,7 +7,7 @@ import type {
   Replicator,
   StreamPurpose,
 } from "@dnd/replication";
-import type { VersionedMap } from "@dnd/store";
+import { StorageError, type VersionedMap } from "@dnd/store";
 import type { NodeLogger } from "../node_logger.ts";
 
 /** What carries out the effects of replication. */
@@ -110,7 +110,7 @@ export class ReplicationDriver {
   }
 
   #carryOut(effect: ReplicationEffect): void {
-    const { gossip, map, replicator, now } = this.#parts;
+    const { gossip, replicator, now } = this.#parts;
     switch (effect.type) {
       case "rumor":
         gossip.send(effect.to, encode(effect.update, "Update"));
@@ -147,12 +147,7 @@ export class ReplicationDriver {
         return;
       }
       case "commit": {
-        const { mark } = effect;
-        map.committed().then(
-          () => this.run(replicator.handleCommitted(mark, now())),
-          // Nothing is promised any more (rule 17); whoever writes next says why.
-          () => this.run(replicator.handleStorageFailed(now())),
-        );
+        this.#commit(effect.mark);
         return;
       }
       case "set-aside":
@@ -170,6 +165,20 @@ export class ReplicationDriver {
         this.#parts.onEvent(effect.event);
         return;
     }
+  }
+
+  #commit(mark: number): void {
+    const { map, replicator, now } = this.#parts;
+    map.committed().then(
+      () => this.run(replicator.handleCommitted(mark, now())),
+      (error: unknown) => {
+        if (this.#closed) return;
+        // A disk that is full takes it later, and all that is promised waits until then. Any other failure
+        // is final: nothing is promised any more (rule 17); whoever writes next says why.
+        if (error instanceof StorageError && error.code === "storage-full") this.#commit(mark);
+        else this.run(replicator.handleStorageFailed(now()));
+      },
+    );
   }
 
   #register(number: number): OpenStream {
