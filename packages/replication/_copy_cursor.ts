@@ -1,3 +1,4 @@
+import { StorageError } from "@dnd/store";
 import type { ReplicaMap } from "./replica_map.ts";
 
 /** The name under which it is kept in the map. */
@@ -50,7 +51,7 @@ export class CopyCursor {
     if (this.#unkept < KEEP_BYTES) return;
     this.#unkept = 0;
     // In order with the entries: what it says to have come is on disk if it is.
-    this.#map.setMeta(META, new TextEncoder().encode(key), { now });
+    this.#keep(new TextEncoder().encode(key), now);
   }
 
   /** The last key has come, or nothing is copied any more. */
@@ -58,6 +59,14 @@ export class CopyCursor {
     this.#after = undefined;
     this.#isOver = true;
     this.#unkept = 0;
-    if (this.#map.getMeta(META) !== undefined) this.#map.setMeta(META, undefined, { now });
+    if (this.#map.getMeta(META) !== undefined) this.#keep(undefined, now);
+  }
+
+  #keep(bytes: Uint8Array | undefined, now: number): void {
+    try {
+      this.#map.setMeta(META, bytes, { now });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error; // a full disk: it is a hint only
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { stampOf } from "@dnd/store";
+import { stampOf, StorageError } from "@dnd/store";
 import type { Context } from "./_context.ts";
 import { notify, promiseLimit } from "./_context.ts";
 import type { MemberSnapshot } from "./member_table.ts";
@@ -114,10 +114,16 @@ export class Promises {
       alone: this.#alone,
       entered: this.#entered,
     };
+    try {
+      map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)), { now });
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.touch(); // the disk is full: what is not kept is not told, and kept when there is room (rule 17)
+      return;
+    }
     this.#dirty = false;
     this.#again = false;
     this.#writing = true;
-    map.setMeta(META, new TextEncoder().encode(JSON.stringify(stored)), { now });
     this.#context.onCommitted((committedAt) => {
       this.#writing = false;
       table.announce(snapshot);

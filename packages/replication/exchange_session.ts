@@ -20,7 +20,7 @@
  * digest is what makes a session resumable.
  */
 import type { Entry } from "@dnd/store";
-import { compareVersions, stampOf } from "@dnd/store";
+import { compareVersions, stampOf, StorageError } from "@dnd/store";
 import type {
   ExchangeHost,
   ExchangeResult,
@@ -128,8 +128,10 @@ export class ExchangeSession implements SessionView {
       this.#handle(frame, now);
       this.#pump(now);
     } catch (error) {
-      if (!(error instanceof ExchangeError)) throw error;
-      this.#end(now, error.code, { error: error.message });
+      if (error instanceof StorageError) this.#end(now, "storage", { error: error.message });
+      else if (error instanceof ExchangeError) {
+        this.#end(now, error.code, { error: error.message });
+      } else throw error;
     }
   }
 
