@@ -3,7 +3,7 @@
 import { MemoryEngine } from "./memory_engine.ts";
 import { NOW, anyEntry, anyKey, anyValue, runs } from "./_test_utils.ts";
 import { compareEntries, isStripped, mergeEntries } from "./merge_entries.ts";
-import { msOf, stampOf } from "./version.ts";
+import { compareVersions, msOf, stampOf } from "./version.ts";
 import type { Entry } from "./entry.ts";
 import { VersionedMap } from "./versioned_map.ts";
 import { expect } from "chai";
@@ -57,9 +57,23 @@ class DumbMap {
     const held = this.find(entry.key);
     if (held === undefined && rumor && time <= this.horizon) return "refused";
     this.last = Math.max(this.last, time);
-    if (held !== undefined && mergeEntries(held.entry, entry) === held.entry) return "superseded";
+    if (held !== undefined && this.keeps(held, entry)) return "superseded";
     this.apply(entry);
     return "applied";
+  }
+
+  /**
+   * Whether what is held stays. Of one version with two contents, the one whose value was dropped counts as
+   * greater (see merge_entries.ts).
+   */
+  keeps(held: Held, entry: Entry): boolean {
+    const { version, deleted, expiresAt } = held.entry;
+    const isTie =
+      compareVersions(version, entry.version) === 0 &&
+      deleted === entry.deleted &&
+      expiresAt === entry.expiresAt;
+    if (isTie && held.stripped) return true; // none of `anyEntry` comes without its value
+    return mergeEntries(held.entry, entry) === held.entry;
   }
 
   expire(): string[] {
