@@ -44,4 +44,24 @@ describe("a replica whose disk is full (rule 17)", () => {
       expect(promises(), `seed ${seed}: promises`).to.not.equal(before);
     }
   });
+
+  it("drops what waited for its time, and gets it again by an exchange", () => {
+    const cluster = new TestCluster({ nodes: 1 });
+    const engine = new SmallEngine();
+    const small = cluster.add({ engine, hasSeeds: true });
+    const [other = small] = cluster.nodes;
+    cluster.meet(small, other);
+    cluster.meet(other, small);
+    expect(cluster.run(20_000, () => small.replicator.ready)).to.equal(true);
+    other.offsetMs = 4000; // beyond the drift bound, and early enough to wait
+    cluster.put(other, "early", "1");
+    cluster.run(1000);
+    expect(small.replicator.metrics.waitingEntries).to.equal(1);
+    engine.isFull = true;
+    cluster.run(6000);
+    expect(small.replicator.metrics.waitingDropped).to.equal(1);
+    other.offsetMs = 0;
+    engine.isFull = false;
+    expect(cluster.run(60_000, () => cluster.converged())).to.equal(true);
+  });
 });

@@ -153,7 +153,13 @@ export class Rumors {
     }
     // While it waited, what deleted it may have come, and been forgotten (rule 1).
     for (const [from, entries] of bySender) {
-      this.merge(from, entries, { now, passOn: true, late: true });
+      try {
+        this.merge(from, entries, { now, passOn: true, late: true });
+      } catch (error) {
+        if (!(error instanceof ExchangeError) || error.code !== "storage") throw error;
+        // A full disk (rule 17): no promise covers what waited, so an exchange brings it again.
+        this.#context.metrics.waitingDropped += entries.length;
+      }
     }
     this.#scheduleWaiting(now);
   }
