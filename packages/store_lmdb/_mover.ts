@@ -17,6 +17,16 @@ import { ChangeWriter, rowBytes } from "./_row_writer.ts";
 /** A run begins when so many bytes of changes wait, however few changes these are. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
+/**
+ * A run is worth the changes of so many commits like the one that it would go with. Heads lie in the order of
+ * hashes: of few changes each has a page of its own to be written, of many they share it. While large
+ * commits follow each other, as in a first copy, that is most of what a change costs.
+ */
+const COMMITS = 16;
+
+/** No run waits for more bytes than this. */
+const MOST_BULK_BYTES = 32 * 1024 * 1024;
+
 /** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
 
@@ -128,11 +138,11 @@ export class Mover {
     return rows;
   }
 
-  #isDue(group: Group): boolean {
-    return (
-      this.#changes + group.changes.size >= this.#mostChanges ||
-      this.#bytes + group.bytes >= MOST_BYTES
-    );
+  #isDue({ changes, bytes }: Group): boolean {
+    const least = this.#mostChanges;
+    const mostChanges = Math.min(COMMITS * least, Math.max(least, COMMITS * changes.size));
+    const mostBytes = Math.min(MOST_BULK_BYTES, Math.max(MOST_BYTES, COMMITS * bytes));
+    return this.#changes + changes.size >= mostChanges || this.#bytes + bytes >= mostBytes;
   }
 
   /**
