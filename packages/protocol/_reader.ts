@@ -18,7 +18,9 @@ const STRING_COST = 24;
 /** Of an item in a list that grows while it is filled. */
 export const SLOT_COST = 20;
 
-const HASH_CHUNK_BYTES = 512;
+/** Copies of at most so many bytes share chunks of the other size: a kept one keeps no more than its chunk. */
+const SMALL_BYTES = 256;
+const CHUNK_BYTES = 2048;
 
 // Ids of nodes come in great numbers and few kinds: the text of the ones seen last is kept. Both arrays
 // have one place for each of 256 values of a small hash.
@@ -50,8 +52,8 @@ export function objectCost(fields: number): number {
 export class WireReader {
   readonly #bytes: Uint8Array;
   #budget: number;
-  #hashes: Uint8Array = NO_BYTES;
-  #hashesUsed = 0;
+  #chunk: Uint8Array = NO_BYTES;
+  #chunkUsed = 0;
 
   /** Where the next byte is read. */
   position = 0;
@@ -207,34 +209,40 @@ export class WireReader {
     throw new DecodeError("invalid-utf8", `Cannot decode: not UTF-8 at byte ${start}`);
   }
 
-  /**
-   * A copy of 8 bytes. One array is 208 bytes of V8 for 8 of content; these share chunks of 64 hashes
-   * of one message, which costs half of that, and a kept one keeps no more than its chunk.
-   */
+  /** A copy of 8 bytes. */
   hash(): Uint8Array {
     this.charge(HASH_COST);
-    if (this.#hashesUsed === this.#hashes.length) {
-      const left = Math.floor((this.#bytes.length - this.position) / HASH_BYTES) * HASH_BYTES;
-      this.#hashes = new Uint8Array(Math.min(left, HASH_CHUNK_BYTES));
-      this.#hashesUsed = 0;
-    }
-    const bytes = this.#bytes;
-    const to = this.#hashes;
-    const start = this.position;
-    const used = this.#hashesUsed;
-    for (let i = 0; i < HASH_BYTES; i++) to[used + i] = bytes[start + i] ?? 0;
-    this.position = start + HASH_BYTES;
-    this.#hashesUsed = used + HASH_BYTES;
-    return to.subarray(used, used + HASH_BYTES);
+    return this.#copySmall(HASH_BYTES);
   }
 
   /** A copy: what was received may be overwritten, or be kept alive by one small field. */
   bytes(length: number): Uint8Array {
     if (length === 0) return NO_BYTES;
     this.charge(BYTES_COST + length);
+    if (length <= SMALL_BYTES) return this.#copySmall(length);
     const start = this.position;
     this.position = start + length;
     return this.#bytes.slice(start, start + length);
+  }
+
+  /**
+   * A copy in a chunk that those of one message share. An array of its own is 208 bytes of V8 beside its content,
+   * and a piece of memory outside of its heap that is allocated, tracked and freed: more than all else that is
+   * done to decode a hundred bytes.
+   */
+  #copySmall(length: number): Uint8Array {
+    if (this.#chunkUsed + length > this.#chunk.length) {
+      this.#chunk = new Uint8Array(Math.min(this.#bytes.length - this.position, CHUNK_BYTES));
+      this.#chunkUsed = 0;
+    }
+    const bytes = this.#bytes;
+    const to = this.#chunk;
+    const start = this.position;
+    const used = this.#chunkUsed;
+    for (let i = 0; i < length; i++) to[used + i] = bytes[start + i] ?? 0;
+    this.position = start + length;
+    this.#chunkUsed = used + length;
+    return to.subarray(used, used + length);
   }
 
   /** The hex digits of some bytes. */
