@@ -17,11 +17,15 @@
 import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { numberOr } from "./_number_or.ts";
 import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
+import { RowScratch } from "./_row_scratch.ts";
 import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
 
 /** The key of a row: an entry's key, or the bytes of any row's key. */
-export type RowKey = string | Uint8Array;
+export type RowKey = LmdbKey | RowScratch;
+
+/** What lmdb's types take for a key; our encoder gets whatever there is. */
+type LmdbKey = string | Uint8Array;
 
 /** One row of a range. */
 export interface Row {
@@ -102,8 +106,10 @@ class KeyEncoder {
 
   readonly writeKey = (key: RowKey, target: Buffer, start: number): number => {
     if (typeof key !== "string") {
-      target.set(key, start);
-      return start + key.length;
+      const bytes = key instanceof RowScratch ? key.bytes : key;
+      const { length } = key;
+      for (let i = 0; i < length; i += 1) target[start + i] = bytes[i] ?? 0;
+      return start + length;
     }
     target[start] = TAG_ENTRY;
     const end = writeText(key, target, start + 1);
@@ -142,17 +148,17 @@ export async function openEnvironment(
     encoding: "binary",
     keyEncoder: encoder,
   };
-  const database = withRoomyKeyBuffer(() => open<Buffer, RowKey>(settings));
+  const database = withRoomyKeyBuffer(() => open<Buffer, LmdbKey>(settings));
   return new LmdbEnvironment(database, encoder);
 }
 
 class LmdbEnvironment implements Environment {
-  readonly #database: RootDatabase<Buffer, RowKey>;
+  readonly #database: RootDatabase<Buffer, LmdbKey>;
   readonly #encoder: KeyEncoder;
   readonly #writer: RowWriter;
   #isClosed = false;
 
-  constructor(database: RootDatabase<Buffer, RowKey>, encoder: KeyEncoder) {
+  constructor(database: RootDatabase<Buffer, LmdbKey>, encoder: KeyEncoder) {
     this.#database = database;
     this.#encoder = encoder;
     this.#writer = {
@@ -162,9 +168,9 @@ class LmdbEnvironment implements Environment {
           (value as PartedBuffer).start = start;
           (value as PartedBuffer).end = end;
         }
-        void database.put(row, value);
+        void database.put(row as LmdbKey, value);
       },
-      remove: (row) => void database.remove(row),
+      remove: (row) => void database.remove(row as LmdbKey),
     };
   }
 
@@ -174,7 +180,7 @@ class LmdbEnvironment implements Environment {
 
   read(row: RowKey): Buffer | undefined {
     this.#encoder.isRead = true;
-    const bytes = this.#database.getBinaryFast(row);
+    const bytes = this.#database.getBinaryFast(row as LmdbKey);
     this.#encoder.isRead = false;
     return bytes === undefined ? undefined : asBuffer(bytes);
   }

@@ -18,7 +18,7 @@ import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store";
 import type { Head } from "@dnd/store";
 import { crc32 } from "node:zlib";
 import { checksum } from "./_checksum.ts";
-import { CHECK_BYTES, sealAt } from "./_rows.ts";
+import { CHECK_BYTES, keyChecksum, sealAt } from "./_rows.ts";
 import { copyOf } from "./_slab.ts";
 
 const RECORD_LAYOUT = 1;
@@ -189,16 +189,17 @@ export function headBytes(entry: Head): number {
 /** What a head row says of an entry, sealed under its key: see {@linkcode readHead}. */
 export function writeHead(entry: Head, row: Uint8Array): Buffer {
   const value = Buffer.allocUnsafe(headBytes(entry));
-  writeHeadAt(entry, row, value, 0);
+  writeHeadAt(entry, keyChecksum(row, 0, row.length), value, 0);
   return value;
 }
 
 /**
  * Writes the value of a head row.
  *
+ * @param keyState the checksum of the row's key
  * @returns where it ends
  */
-export function writeHeadAt(entry: Head, row: Uint8Array, target: Buffer, at: number): number {
+export function writeHeadAt(entry: Head, keyState: number, target: Buffer, at: number): number {
   const { time, node } = entry.version;
   const isHex = isHexId(node);
   writeU64(target, time, at + 4);
@@ -209,7 +210,7 @@ export function writeHeadAt(entry: Head, row: Uint8Array, target: Buffer, at: nu
   target[at + 28] = isHex ? 1 : 0;
   writeLastNode(target, at + 29);
   const end = at + 29 + lastNodeBytes.length;
-  sealAt(row, target, at, end);
+  sealAt(keyState, target, at, end);
   return end;
 }
 

@@ -9,6 +9,7 @@ import {
 import type { RowWriter } from "./_environment.ts";
 import type { PendingChange } from "./_group.ts";
 import { headBytes, recordBytes, writeHeadAt, writeRecord } from "./_record.ts";
+import { RowScratch } from "./_row_scratch.ts";
 import {
   CHECK_BYTES,
   TAG_COUNTER,
@@ -25,6 +26,7 @@ import {
 } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
 
+const rowScratch = new RowScratch();
 const scratch = Buffer.alloc(1 + 3 * MAX_KEY_BYTES);
 
 /**
@@ -74,18 +76,18 @@ export class ChangeWriter {
 
   /** The head: the row of the index of hashes. */
   writeHead(entry: StoredEntry): void {
-    const row = headRow(entry.keyHash, entry.key);
+    const row = rowScratch.head(entry.keyHash, entry.key);
     const start = this.#at;
-    this.#at = writeHeadAt(entry, row, this.#bytes, start);
+    this.#at = writeHeadAt(entry, row.checksum(), this.#bytes, start);
     this.#writer.put(row, this.#bytes, start, this.#at);
   }
 
   /** The row of the change log. */
   writeCounter({ key, counter }: StoredEntry): void {
-    const row = numberRow(TAG_COUNTER, counter);
+    const row = rowScratch.number(TAG_COUNTER, counter);
     const start = this.#at;
     this.#at = writeText(key, this.#bytes, start + CHECK_BYTES);
-    sealAt(row, this.#bytes, start, this.#at);
+    sealAt(row.checksum(), this.#bytes, start, this.#at);
     this.#writer.put(row, this.#bytes, start, this.#at);
   }
 }

@@ -110,9 +110,13 @@ export function seal(row: Uint8Array, value: Buffer): Buffer {
   return value;
 }
 
-/** Writes the checksum of a row to the front of its value, which is a part of some bytes. */
-export function sealAt(row: Uint8Array, bytes: Buffer, start: number, end: number): void {
-  bytes.writeInt32LE(rowChecksumAt(row, bytes, start + CHECK_BYTES, end), start);
+/**
+ * Writes the checksum of a row to the front of its value, which is a part of some bytes.
+ *
+ * @param keyState the checksum of the row's key
+ */
+export function sealAt(keyState: number, bytes: Buffer, start: number, end: number): void {
+  bytes.writeInt32LE(checksum(bytes, start + CHECK_BYTES, end, keyState), start);
 }
 
 /** The checksum of a row's key and of a part of some bytes. */
