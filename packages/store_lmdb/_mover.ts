@@ -27,6 +27,9 @@ const COMMITS = 16;
 /** No run waits for more bytes than this. */
 const MOST_BULK_BYTES = 32 * 1024 * 1024;
 
+/** More than a run ever has changes; with 32 bits of a hash before it a number is still exact. */
+const PLACES = 2 ** 21;
+
 /** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
 
@@ -194,13 +197,40 @@ function newRun(groups: readonly Moved[]): Run {
   const changes = [...last.values()];
   const entries: StoredEntry[] = [];
   for (const { entry } of changes) if (entry !== undefined) entries.push(entry);
-  return {
-    groups,
-    changes: changes.sort((a, b) => (a.key < b.key ? -1 : 1)),
-    heads: entries.toSorted((a, b) => (a.keyHash >>> 0) - (b.keyHash >>> 0)),
-    counters: entries.sort((a, b) => a.counter - b.counter),
-    done: 0,
-  };
+  const heads = byHash(entries);
+  // Mostly they are in order, as those of a copy: then this is one look at each.
+  if (!isSorted(changes, isBefore)) changes.sort((a, b) => (isBefore(a, b) ? -1 : 1));
+  if (!isSorted(entries, isEarlier)) entries.sort((a, b) => a.counter - b.counter);
+  return { groups, changes, heads, counters: entries, done: 0 };
+}
+
+function isBefore(a: PendingChange, b: PendingChange): boolean {
+  return a.key < b.key;
+}
+
+function isEarlier(a: StoredEntry, b: StoredEntry): boolean {
+  return a.counter < b.counter;
+}
+
+function isSorted<T>(list: readonly T[], isBefore: (a: T, b: T) => boolean): boolean {
+  let before: T | undefined;
+  for (const item of list) {
+    if (before !== undefined && !isBefore(before, item)) return false;
+    before = item;
+  }
+  return true;
+}
+
+/** Entries in the order of their hashes, sorted as numbers of hash and place: a tenth of comparing entries. */
+function byHash(entries: readonly StoredEntry[]): StoredEntry[] {
+  const numbers = new Float64Array(entries.length);
+  for (const [i, { keyHash }] of entries.entries()) numbers[i] = (keyHash >>> 0) * PLACES + i;
+  const sorted: StoredEntry[] = [];
+  for (const number of numbers.sort()) {
+    const entry = entries[number % PLACES];
+    if (entry !== undefined) sorted.push(entry);
+  }
+  return sorted;
 }
 
 function sizeOf({ changes, heads, counters }: Run): number {
