@@ -15,7 +15,8 @@ class SmallEngine extends MemoryEngine {
 }
 
 describe("a replica whose disk is full (rule 17)", () => {
-  it("goes on when there is room: no session hangs, promises are kept later, and it holds everything", () => {
+  it("goes on when there is room: no session hangs, promises are kept later, and it holds everything", function () {
+    this.timeout(20_000);
     for (let seed = 1; seed <= 4; seed += 1) {
       const cluster = new TestCluster({ nodes: 2, seed, loss: 0.5 });
       const engine = new SmallEngine();

@@ -20,6 +20,9 @@ const MAX_QUEUED_BYTES = 32 * 1024 * 1024;
 /** Pushes and explain requests without an answer, for one peer. */
 const MAX_PENDING = 20_000;
 
+/** Peers of which it is known when their stream ended. */
+const MAX_ENDED = 1024;
+
 /** What becomes of a push. */
 export interface PushOutcome {
   /** Empty: held durably there. Else why not: `closed`, `refused`, `not-ready`, `dropped`, ... */
@@ -34,7 +37,10 @@ type Answer =
       readonly done: (reply: ExplainReply | undefined, now: number) => void;
     };
 
-/** A stream that ends so soon after a burst may not have brought all of it. */
+/** A stream for small writes is not opened again so soon after one to that peer ended. */
+const REOPEN_MS = 5_000;
+
+/** A stream that ends so soon after something was sent may not have brought all of it. */
 const UNSURE_MS = 10_000;
 
 /** Entries of one push that are passed on at most: a burst went to everybody. */
@@ -76,6 +82,7 @@ export class Pushes {
   readonly #outgoing = new Map<number, Outgoing>();
   readonly #byPeer = new Map<string, Outgoing>();
   readonly #incoming = new Map<number, Incoming>();
+  readonly #endedAt = new Map<string, number>();
 
   constructor(
     context: Context,
@@ -141,7 +148,21 @@ export class Pushes {
     this.#pump(out);
   }
 
-  /** Sends many entries to each of these peers; nothing is confirmed. */
+  /**
+   * Whether the stream to a peer is open and would send a piece at once. If there is none, one is opened for
+   * the next time: until then, and where none can be opened, small writes go in packets.
+   */
+  isStreamed(peer: string, now: number): boolean {
+    const out = this.#byPeer.get(peer);
+    if (out !== undefined) {
+      return out.open && out.queuedBytes === 0 && this.#context.peers.get(peer)?.state === "alive";
+    }
+    const endedAt = this.#endedAt.get(peer);
+    if (endedAt === undefined || Math.abs(now - endedAt) >= REOPEN_MS) this.#to(peer);
+    return false;
+  }
+
+  /** Sends entries to each of these peers; nothing is confirmed. */
   pushBulk({ to, entries, bytes }: OutboxBulk, now: number): void {
     const { metrics } = this.#context;
     for (const peer of to) {
@@ -209,6 +230,8 @@ export class Pushes {
     if (out === undefined) return;
     this.#outgoing.delete(stream);
     if (this.#byPeer.get(out.peer) === out) this.#byPeer.delete(out.peer);
+    if (this.#endedAt.size >= MAX_ENDED) this.#endedAt.clear();
+    this.#endedAt.set(out.peer, now);
     const isUnsure = Math.abs(now - out.bulkAt) < UNSURE_MS; // what was sent may not have arrived
     if (isUnsure || [...out.queue, ...out.bulk].some((item) => item.entries > 0)) {
       this.#rumors.noteDropped(now, out.peer);
@@ -393,6 +416,7 @@ export class Pushes {
       out.queuedBytes -= item.bytes;
       out.unsent.push(item.bytes);
       out.unsentBytes += item.bytes;
+      this.#context.metrics.pushBytesSent += item.bytes;
       this.#context.emit({ type: "frame", stream: out.stream, frame: item.frame });
     }
     return taken > 0 ? queue.slice(taken) : queue;

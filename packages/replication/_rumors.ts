@@ -16,8 +16,11 @@ export interface RumorStreams {
   /** Sends an entry that is too large for a packet. */
   readonly pushLarge: (entry: Entry, to: readonly string[], now: number) => void;
 
-  /** Sends many entries in one piece. */
+  /** Sends entries in one piece. */
   readonly pushBulk: (bulk: OutboxBulk, now: number) => void;
+
+  /** Whether the stream of a peer takes a piece at once. */
+  readonly isStreamed: (peer: string, now: number) => boolean;
 
   /** Something was not told to a member, or to nobody knows whom. */
   readonly onDropped: (now: number, peer?: string) => void;
@@ -59,8 +62,8 @@ export class Rumors {
 
   /** Entries on their way out. */
   tell(entries: readonly Entry[], now: number, from?: string): void {
+    const options = { now, ...(from === undefined ? {} : { from, dueAt: this.#passOnDue(now) }) };
     for (const entry of entries) {
-      const options = { now, ...(from === undefined ? {} : { from }) };
       if (this.#outbox.add(entry, options)) continue;
       this.flush(now); // more than it holds in one turn
       if (!this.#outbox.add(entry, options)) {
@@ -82,7 +85,11 @@ export class Rumors {
     if (this.#outbox.size === 0) return;
     const { metrics } = this.#context;
     const to = reachable(this.#context);
-    const { bulks, packets, pushes, nextInMs } = this.#outbox.flush(to, { now });
+    const isStreamed =
+      to.length > this.#context.options.streamLimit
+        ? undefined
+        : (peer: string): boolean => this.#streams.isStreamed(peer, now);
+    const { bulks, packets, pushes, nextInMs } = this.#outbox.flush(to, { now, isStreamed });
     for (const bulk of bulks) this.#streams.pushBulk(bulk, now);
     for (const packet of packets) {
       metrics.rumorPackets += packet.to.length;
@@ -99,9 +106,9 @@ export class Rumors {
     if (nextInMs !== undefined) this.#flushIn(nextInMs, now);
   }
 
-  /** Sends what is due in the next turn: what comes in many packets is passed on in few. */
+  /** Sends what was told when it is due: what comes in many packets is passed on in few. */
   flushSoon(now: number): void {
-    if (this.#outbox.size > 0) this.#flushIn(0, now);
+    if (this.#outbox.size > 0) this.#flushIn(this.#passOnDue(now) - now, now);
   }
 
   handleFlushTimer(now: number): void {
@@ -226,6 +233,15 @@ export class Rumors {
     const allowed = this.#mayPassOn(fresh.length, now);
     if (allowed < fresh.length) this.#context.metrics.rumorsNotPassedOn += fresh.length - allowed;
     if (allowed > 0) this.tell(allowed < fresh.length ? fresh.slice(0, allowed) : fresh, now, from);
+  }
+
+  /**
+   * When what somebody told is passed on: in a small cluster a round later, where everybody was told directly.
+   * The threads then have it behind them that the others' readers wait for, and one packet takes what came meanwhile.
+   */
+  #passOnDue(now: number): number {
+    const { peers, options } = this.#context;
+    return peers.size > options.directLimit ? now : now + options.roundIntervalMs;
   }
 
   /**

@@ -141,7 +141,10 @@ export class TestCluster {
 
   #replicator(map: VersionedMap, generation: number, hasSeeds: boolean): Replicator {
     const prng = seeded(Math.floor(this.prng() * 2 ** 31));
-    return new Replicator({ map, prng, generation, hasSeeds }, this.options);
+    // Who loses packets wants to see what is lost: nothing is on a stream that is open.
+    const streamLimit = (this.options.loss ?? 0) > 0 ? 0 : 9;
+    const options = { streamLimit, ...this.options };
+    return new Replicator({ map, prng, generation, hasSeeds }, options);
   }
 
   node(i: number): TestNode {

@@ -15,8 +15,16 @@ export interface OutboxPush {
   readonly entry: Entry;
 }
 
-/** Many entries at a time for everybody, over the peer streams. */
+/** Entries for the peer streams, in one piece. */
 export type OutboxBulk = OutboxPacket;
+
+/** When a flush is, and whom it reaches how. */
+export interface OutboxFlushOptions {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Whether a write may go to this member over its peer stream now; absent: to nobody. */
+  readonly isStreamed?: ((member: string) => boolean) | undefined;
+}
 
 /** What one flush gives out. */
 export interface OutboxFlush {
@@ -62,8 +70,10 @@ interface Item {
  * The entries that still have to be told, one for each key: a newer version takes the place of the
  * older one, so a key that is written a thousand times in a turn costs one rumor.
  *
- * In a small cluster a write goes to everybody at once, and each receiver passes what was new to it on
- * to one other: a lost packet is healed in the time of a second hop, at twice the least traffic. In a
+ * In a small cluster a write goes to everybody at once: over the peer stream where one is open and nothing
+ * waits for it, which saves two changes of thread and their wake-ups at each end, else in a packet. Each receiver
+ * passes what was new to it on to one other in packets, a round later, when many are in one and nobody
+ * waits for this thread: a lost packet, or a stream that was cut, is healed by a second way. In a
  * large one each node that learns an entry tells `fanout` others in each of `rounds` rounds: with
  * `f` tellings each, a part of about `e^-f` of the nodes hears nothing (4 x 2: one in 3,000), and the
  * exchange brings it to those. (Demers et al., "Epidemic algorithms for replicated database
@@ -75,7 +85,10 @@ interface Item {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #items = new Map<string, Item>();
+  /** Items that were added for later, the first due first: a flush does not look at them before. */
+  readonly #later = new Map<string, Item>();
   #bytes = 0;
+  #laterBytes = 0;
   #dropped = 0;
 
   constructor(options: OutboxOptions) {
@@ -84,7 +97,7 @@ export class Outbox {
 
   /** Entries that wait. */
   get size(): number {
-    return this.#items.size;
+    return this.#items.size + this.#later.size;
   }
 
   /** Bytes of the entries that wait. */
@@ -100,29 +113,32 @@ export class Outbox {
   /**
    * Adds an entry, or replaces an older version of its key.
    *
+   * @param options `from`: who told it; `dueAt`: when to tell it, no more than one round from now
    * @returns whether it will be told; `false`: there was no room, the exchange has to bring it
    */
-  add(entry: Entry, options: { readonly from?: string; readonly now: number }): boolean {
-    const held = this.#items.get(entry.key);
+  add(
+    entry: Entry,
+    options: { readonly from?: string; readonly now: number; readonly dueAt?: number },
+  ): boolean {
+    const held = this.#items.get(entry.key) ?? this.#later.get(entry.key);
     if (held !== undefined) {
       if (compareVersions(held.entry.version, entry.version) >= 0) return true;
       this.#remove(held);
     }
     const bytes = entryBytes(entry);
     if (
-      this.#items.size >= this.#options.outboxEntries ||
+      this.size >= this.#options.outboxEntries ||
       this.#bytes + bytes > this.#options.outboxBytes
     ) {
       this.#dropped += 1;
       return false;
     }
-    this.#items.set(entry.key, {
-      entry,
-      bytes,
-      from: options.from,
-      roundsLeft: this.#options.rounds,
-      dueAt: options.now,
-    });
+    const { from, now, dueAt = now } = options;
+    const item = { entry, bytes, from, roundsLeft: this.#options.rounds, dueAt };
+    if (dueAt > now) {
+      this.#later.set(entry.key, item);
+      this.#laterBytes += bytes;
+    } else this.#items.set(entry.key, item);
     this.#bytes += bytes;
     return true;
   }
@@ -132,19 +148,29 @@ export class Outbox {
    *
    * @param members the other members that can be told
    */
-  flush(members: readonly string[], options: { readonly now: number }): OutboxFlush {
+  flush(members: readonly string[], options: OutboxFlushOptions): OutboxFlush {
     if (members.length === 0) {
+      this.#later.clear();
+      this.#laterBytes = 0;
       this.#items.clear(); // nobody to tell: whoever comes later copies by exchange
       this.#bytes = 0;
       return { bulks: [], packets: [], pushes: [], nextInMs: undefined };
     }
-    const { now } = options;
+    const { now, isStreamed } = options;
     const small = members.length <= this.#options.directLimit;
     const order = this.#shuffle(members);
     const groups = new Map<string, { to: readonly string[]; items: Item[]; bytes: number }>();
     const packets: OutboxPacket[] = [];
     const pushes: OutboxPush[] = [];
-    const bulks = small && this.#bytes > this.#options.bulkBytes ? this.#takeBulks(order) : [];
+    const bulks: OutboxBulk[] = [];
+    let rest = order;
+    if (small && this.#bytes - this.#laterBytes > this.#options.bulkBytes)
+      this.#takeBulks(order, bulks);
+    else if (small && isStreamed !== undefined) {
+      const streamed = order.filter(isStreamed);
+      rest = order.filter((id) => !streamed.includes(id));
+      if (streamed.length > 0) this.#takeBulks(streamed, bulks, rest.length > 0);
+    }
     const close = (group: { to: readonly string[]; items: Item[]; bytes: number }): void => {
       if (group.items.length === 0) return;
       const entries = group.items.map((item) => item.entry);
@@ -152,7 +178,7 @@ export class Outbox {
       group.items = [];
       group.bytes = UPDATE_BYTES;
     };
-    let nextInMs: number | undefined;
+    let nextInMs = this.#takeLater(now);
     for (const item of this.#items.values()) {
       const waitMs = item.dueAt - now; // more than a round: the clock was set back
       if (waitMs > 0 && waitMs <= this.#options.roundIntervalMs) {
@@ -163,9 +189,11 @@ export class Outbox {
         nextInMs = 0;
         break;
       }
-      const to = this.#receivers(order, item, small);
+      const isLarge = item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes;
+      const isOwn = item.from === undefined;
+      const to = this.#receivers(isOwn && !isLarge ? rest : order, item, small);
       if (to.length > 0) {
-        if (item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes) {
+        if (isLarge) {
           pushes.push({ to, entry: item.entry });
         } else {
           const name = to.join();
@@ -178,13 +206,8 @@ export class Outbox {
         }
       }
       item.roundsLeft -= 1;
-      if (
-        small ||
-        item.roundsLeft <= 0 ||
-        item.bytes + UPDATE_BYTES > this.#options.maxUpdateBytes
-      ) {
-        this.#remove(item);
-      } else {
+      if (small || item.roundsLeft <= 0 || isLarge) this.#remove(item);
+      else {
         item.dueAt = now + this.#options.roundIntervalMs;
         nextInMs = Math.min(nextInMs ?? Infinity, this.#options.roundIntervalMs);
       }
@@ -193,16 +216,27 @@ export class Outbox {
     return { bulks, packets, pushes, nextInMs };
   }
 
-  /** Takes all writes of this node that fit into packets, in frames. */
-  #takeBulks(to: readonly string[]): OutboxBulk[] {
+  /** Takes what has waited for its time. @returns how long the rest waits */
+  #takeLater(now: number): number | undefined {
+    for (const item of this.#later.values()) {
+      const waitMs = item.dueAt - now; // more than a round: the clock was set back
+      if (waitMs > 0 && waitMs <= this.#options.roundIntervalMs) return waitMs;
+      this.#later.delete(item.entry.key);
+      this.#laterBytes -= item.bytes;
+      this.#items.set(item.entry.key, item);
+    }
+    return undefined;
+  }
+
+  /** Takes all writes of this node that fit into packets, in frames; `keep`: others get them in packets. */
+  #takeBulks(to: readonly string[], bulks: OutboxBulk[], keep = false): void {
     const { maxUpdateBytes, frameBytes } = this.#options;
     const most = Math.min(frameBytes, MAX_BULK_BYTES);
-    const bulks: OutboxBulk[] = [];
     let entries: Entry[] = [];
     let bytes = UPDATE_BYTES;
     for (const item of this.#items.values()) {
       if (item.from !== undefined || item.bytes + UPDATE_BYTES > maxUpdateBytes) continue;
-      this.#remove(item);
+      if (!keep) this.#remove(item);
       if (bytes + item.bytes > most && entries.length > 0) {
         bulks.push({ to, entries, bytes });
         entries = [];
@@ -212,7 +246,6 @@ export class Outbox {
       bytes += item.bytes;
     }
     if (entries.length > 0) bulks.push({ to, entries, bytes });
-    return bulks;
   }
 
   #receivers(order: readonly string[], item: Item, small: boolean): readonly string[] {
@@ -241,7 +274,10 @@ export class Outbox {
   }
 
   #remove(item: Item): void {
-    this.#items.delete(item.entry.key);
+    if (!this.#items.delete(item.entry.key)) {
+      this.#later.delete(item.entry.key);
+      this.#laterBytes -= item.bytes;
+    }
     this.#bytes -= item.bytes;
   }
 }

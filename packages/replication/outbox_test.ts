@@ -154,6 +154,42 @@ describe("Outbox", () => {
     expect(box.flush(ids(20), { now }).bulks).to.deep.equal([]); // told by gossip
   });
 
+  it("gives a single write to the streams that take it, and to the others in packets", () => {
+    const box = outbox();
+    const [a, b, large] = [entry("a"), entry("b"), entry("large", new Uint8Array(5000))];
+    box.add(a, { now });
+    box.add(b, { now, from: idOf(2), dueAt: now + 50 });
+    box.add(large, { now });
+    const open = (...ids: string[]) => ({ now, isStreamed: (id: string) => ids.includes(id) });
+    const first = box.flush(ids(3), open(idOf(2), idOf(4)));
+    expect(first.bulks.map(({ entries }) => entries)).to.deep.equal([[a]]);
+    expect([...(first.bulks[0]?.to ?? [])].sort()).to.deep.equal([idOf(2), idOf(4)]);
+    expect(first.packets.map(({ to, entries }) => ({ to, entries }))).to.deep.equal([
+      { to: [idOf(3)], entries: [a] },
+    ]);
+    expect([...(first.pushes[0]?.to ?? [])].sort()).to.deep.equal(ids(3));
+    expect(first.nextInMs).to.equal(50);
+
+    box.add(a, { now });
+    const second = box.flush(ids(3), open(...ids(3)));
+    expect(second.bulks.map(({ entries }) => entries)).to.deep.equal([[a]]);
+    expect(second.packets).to.deep.equal([]);
+    expect(box.size).to.equal(1);
+
+    // What was told by somebody is passed on in packets, later; at once if the clock was set back.
+    expect(box.flush(ids(3), { ...open(...ids(3)), now: now + 49 }).packets).to.deep.equal([]);
+    expect(box.flush(ids(3), { ...open(...ids(3)), now: now - 60 }).packets).to.have.length(1);
+    expect([box.size, box.bytes]).to.deep.equal([0, 0]);
+    // A newer version of its own takes the place of what waits.
+    box.add(b, { now, from: idOf(2), dueAt: now + 50 });
+    const newer = entry("b", "newer");
+    box.add(newer, { now });
+    expect(box.flush(ids(3), { now }).packets.map(({ entries }) => entries)).to.deep.equal([
+      [newer],
+    ]);
+    expect([box.size, box.bytes]).to.deep.equal([0, 0]);
+  });
+
   it("forgets everything when there is nobody: who comes later copies", () => {
     const box = outbox();
     box.add(entry("a"), { now });

@@ -57,6 +57,8 @@ export interface ReplicationMetrics {
   /** Bursts over the peer streams, and entries in them; counted for each peer. */
   bulkPushes: number;
   bulkEntries: number;
+  /** Bytes of what was sent over the push streams, about. */
+  pushBytesSent: number;
 
   reaped: number;
   forgottenMembers: number;
@@ -103,6 +105,7 @@ export function createMetrics(): ReplicationMetrics {
     pushesDropped: 0,
     bulkPushes: 0,
     bulkEntries: 0,
+    pushBytesSent: 0,
     reaped: 0,
     forgottenMembers: 0,
   };

@@ -14,6 +14,12 @@ export interface ReplicationOptions {
    */
   readonly directLimit?: number;
 
+  /**
+   * Up to so many other members (default 9; 0: never) a write goes over the peer streams that are open, and in
+   * packets only to those whose stream is not.
+   */
+  readonly streamLimit?: number;
+
   /** Members that one round of a rumor goes to in a large cluster (default 4). More: faster, more bytes. */
   readonly fanout?: number;
 
@@ -97,7 +103,7 @@ export type ResolvedReplicationOptions = Required<ReplicationOptions>;
 /**
  * Checks options and fills in the defaults.
  *
- * @throws RangeError if a number is not finite, not positive or above the protocol's bound
+ * @throws RangeError if a number is not finite, not positive (`streamLimit`: negative) or above the protocol's bound
  */
 export function resolveReplicationOptions(
   options: ReplicationOptions = {},
@@ -106,7 +112,8 @@ export function resolveReplicationOptions(
   for (const name of Object.keys(DEFAULTS) as (keyof ReplicationOptions)[]) {
     const value = options[name];
     if (value === undefined) continue;
-    if (typeof value !== "number" || !Number.isFinite(value) || value <= 0) {
+    const isOff = name === "streamLimit" && value === 0;
+    if (typeof value !== "number" || !Number.isFinite(value) || (value <= 0 && !isOff)) {
       throw new RangeError(`Cannot replicate: option ${name} must be a positive number: ${value}`);
     }
     (resolved as Record<string, number>)[name] = value;
@@ -123,6 +130,7 @@ export function resolveReplicationOptions(
 const DEFAULTS: ResolvedReplicationOptions = {
   maxUpdateBytes: 1100,
   directLimit: 9,
+  streamLimit: 9,
   fanout: 4,
   rounds: 2,
   roundIntervalMs: 50,

@@ -96,6 +96,7 @@ export class Replicator {
         for (const peer of to) this.#pushes.push(peer, entry, { now });
       },
       pushBulk: (bulk, now) => this.#pushes.pushBulk(bulk, now),
+      isStreamed: (peer, now) => this.#pushes.isStreamed(peer, now),
       onDropped: (now, peer) => this.#occasions.handleDropped(now, peer),
     });
     this.#promises = new Promises(context);

@@ -107,7 +107,8 @@ async function metric(caller, name) {
   return sum;
 }
 
-const wireBytes = /^dnd_(gossip_udp_sent_bytes|replication_exchange_bytes_sent)\b/;
+const wireBytes =
+  /^dnd_(gossip_udp_sent_bytes|replication_exchange_bytes_sent|replication_push_bytes_sent)\b/;
 
 /** @type {Record<string, (bench: Bench) => Promise<void>>} */
 const figures = {
