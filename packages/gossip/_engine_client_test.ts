@@ -16,6 +16,7 @@ const settings: EngineSettings = {
   helloTimeoutMs: 1_000,
   streamTimeoutMs: 1_000,
   partitionLevel: 2,
+  packetsPerSecond: 10_000,
   watchHost: true,
 };
 

@@ -25,6 +25,7 @@ export interface EngineSettings {
   helloTimeoutMs: number;
   streamTimeoutMs: number;
   partitionLevel: number;
+  packetsPerSecond: number;
   /** The host's heartbeat can be watched: it runs on another thread. */
   watchHost: boolean;
 }

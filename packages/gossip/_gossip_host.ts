@@ -249,8 +249,10 @@ export class GossipHost {
   #engineSettings(): EngineSettings {
     const { id, bootId, cluster, address, thread } = this.options;
     const { stalledAfterMs, helloTimeoutMs, streamTimeoutMs, partitionLevel } = this.options;
+    const { packetsPerSecond } = this.options;
     return {
       ...{ id, bootId, cluster, stalledAfterMs, helloTimeoutMs, streamTimeoutMs, partitionLevel },
+      packetsPerSecond,
       bindAddress: address,
       keys: this.#keys,
       permissive: this.#permissive,

@@ -7,6 +7,8 @@ import {
   PlainPacketCodec,
 } from "@dnd/protocol";
 import { Keyring, SealedPacketCodec } from "@dnd/protocol/sealing";
+import { monotonicMs } from "./_monotonic.ts";
+import { PacketBudget } from "./_packet_budget.ts";
 import type { Destination } from "./swim_types.ts";
 
 /** Packets that were made, taken, and dropped without an answer, the latter by reason. */
@@ -15,8 +17,11 @@ export interface PacketCounters {
   taken: number;
   /** Of those taken, how many were sealed. */
   takenSealed: number;
-  dropped: Partial<Record<DecodeErrorCode, number>>;
+  dropped: Partial<Record<DropReason, number>>;
 }
+
+/** Why a packet was dropped: what the codec says, or too many of one sender. */
+export type DropReason = DecodeErrorCode | "flood";
 
 /** A packet that passed. */
 export interface OpenedPacket {
@@ -27,7 +32,7 @@ export interface OpenedPacket {
 }
 
 /** Told of each packet that was dropped, after it was counted. */
-export type OnDropped = (code: DecodeErrorCode, from: string, detail: string) => void;
+export type OnDropped = (code: DropReason, from: string, detail: string) => void;
 
 /**
  * What stands between the socket and the protocol: seals what goes out, and lets in only what is whole,
@@ -38,12 +43,14 @@ export class PacketGate {
   readonly #self: PacketReceiver;
   readonly #onDropped: OnDropped;
   readonly #counters: PacketCounters = { made: 0, taken: 0, takenSealed: 0, dropped: {} };
+  readonly #budget: PacketBudget;
   #codec: PacketCodec;
   #sealed: SealedPacketCodec | undefined;
 
-  /** @param self this node: `id`, `bootId`, `cluster` */
-  constructor(self: PacketReceiver, onDropped: OnDropped) {
+  /** @param self this node: `id`, `bootId`, `cluster`, and how many packets a second it reads of one sender */
+  constructor(self: PacketReceiver & { packetsPerSecond: number }, onDropped: OnDropped) {
     this.#self = self;
+    this.#budget = new PacketBudget(self.packetsPerSecond);
     this.#onDropped = onDropped;
     this.#codec = new PlainPacketCodec(self);
   }
@@ -79,6 +86,10 @@ export class PacketGate {
 
   /** @returns undefined when it was dropped; nothing is ever answered then */
   open(bytes: Uint8Array, from: string): OpenedPacket | undefined {
+    if (!this.#budget.take(from, monotonicMs())) {
+      this.#drop("flood", from, "more packets a second than are read of one sender");
+      return undefined;
+    }
     try {
       const { envelope, header, addressed, sealed } = this.#codec.decode(bytes);
       this.#counters.taken += 1;
@@ -86,10 +97,13 @@ export class PacketGate {
       return { envelope, bootId: header.bootId, directed: addressed };
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      const { code, message } = error;
-      this.#counters.dropped[code] = (this.#counters.dropped[code] ?? 0) + 1;
-      this.#onDropped(code, from, message);
+      this.#drop(error.code, from, error.message);
       return undefined;
     }
+  }
+
+  #drop(code: DropReason, from: string, detail: string): void {
+    this.#counters.dropped[code] = (this.#counters.dropped[code] ?? 0) + 1;
+    this.#onDropped(code, from, detail);
   }
 }

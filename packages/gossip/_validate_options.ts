@@ -88,6 +88,7 @@ export function checkOptions(options: GossipNodeOptions): CheckedOptions {
     maxConnections: optional("maxConnections", options.maxConnections, 1) ?? 256,
     helloTimeoutMs: optional("helloTimeoutMs", options.helloTimeoutMs, 10) ?? 5_000,
     streamTimeoutMs: optional("streamTimeoutMs", options.streamTimeoutMs, 10) ?? 10_000,
+    packetsPerSecond: optional("packetsPerSecond", options.packetsPerSecond, 1) ?? 10_000,
     partitionLevel: optional("partitionLevel", options.partitionLevel, 0) ?? 2,
     dns: options.dns,
   };

@@ -70,6 +70,8 @@ export interface GossipNodeOptions {
   helloTimeoutMs?: number;
   /** A stream that makes no progress in a frame or in sending is cut after this long, ms. Default 10000. */
   streamTimeoutMs?: number;
+  /** Packets of one sender that are read in a second; more are dropped and counted as `flood`. Default 10000. */
+  packetsPerSecond?: number;
   /** Level of the digest tree that a partition is; told in the hello. Default 2. */
   partitionLevel?: number;
   /** Only for `thread: "main"`: where names are asked. Default `dns.Resolver`. */

@@ -53,6 +53,9 @@ const halfFrame = Buffer.from([0, 0, 1, 0, 1, 2, 3]);
 const hugeLength = Buffer.from([0x7f, 0xff, 0xff, 0xff, 1, 2, 3]);
 const noFrame = Buffer.concat([Buffer.from([0, 0, 0, 40]), Buffer.alloc(40, 0xff)]);
 
+/** So few that a row is over the bound in a moment, and so many that the members are far below it. */
+const PACKETS_PER_SECOND = 400;
+
 function packet(more: { cluster?: string } = {}): Uint8Array {
   const senderId = "ee".repeat(16);
   const envelope = { senderId, cluster: "dnd", protocolVersion: 1, generation: 9, wall: 1 };
@@ -203,6 +206,15 @@ const BAD_PEERS: readonly BadPeer[] = [
     names: "from",
   },
   {
+    name: "floods with datagrams that are valid",
+    async attack({ datagram }) {
+      for (let n = 0; n < 3000; n += 1) await datagram(packet());
+    },
+    metric: "dnd_gossip_packets_dropped_flood",
+    log: "packet dropped: flood",
+    names: "from",
+  },
+  {
     name: "sends datagrams of another version",
     attack: ({ datagram }) => datagram(Buffer.from(packet()).fill(9, 1, 2)),
     metric: "dnd_gossip_packets_dropped_wrong_version",
@@ -242,6 +254,7 @@ describe("a peer that", function () {
             ...{ id: data.id, generation: data.generation, seeds: options.seeds },
             ...{ logger: parts.logger, volatile: true, thread: "main", profile: "local" },
             ...{ helloTimeoutMs: TIMEOUT_MS, streamTimeoutMs: TIMEOUT_MS },
+            packetsPerSecond: PACKETS_PER_SECOND,
           });
           await gossip.start();
           return new PeerLink(parts, gossip, false);
