@@ -439,6 +439,12 @@ export class Replicator {
     return time.confirmed ? -time.aheadMs() : undefined;
   }
 
+  /** Whether there is another member to tell: without one a write need not be handed to `handleWrite`. */
+  get hasReachable(): boolean {
+    for (const peer of this.#peers.values()) if (isReachable(peer)) return true;
+    return false;
+  }
+
   /** A stamp for a departure: of this node, or of a member that is forgotten here (rules 1 to 3). */
   departureStamp(now: number): number {
     return this.#context.map.clock({ now });

@@ -8,6 +8,7 @@ import type {
 } from "@dnd/client";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { ChangeFeed } from "./change_feed.ts";
+import type { GroupCommit } from "./group_commit.ts";
 import type { WaitingWrites } from "./waiting_writes.ts";
 
 /** What `follow` waits for. */
@@ -65,7 +66,7 @@ export interface NodeCore {
    *
    * @returns resolves when they are durable here (at once with asynchronous durability)
    */
-  written(entries: readonly Entry[]): Promise<void> | undefined;
+  written(entries: readonly Entry[]): GroupCommit | undefined;
   /** `n` of rule 18: ready members that are neither left nor forgotten, the dead included. */
   writeTargets(): number;
   /** How many of them are alive. */

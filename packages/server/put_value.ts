@@ -89,6 +89,6 @@ export function putValue(
   key: string,
   bytes: Uint8Array,
   options: PutValueOptions,
-): Receipt | Promise<Receipt> {
+): Receipt | PromiseLike<Receipt> {
   return finishWrite(node, beginPut(node, key, bytes, options), options);
 }

@@ -9,6 +9,7 @@ import {
 import { StorageError, type Entry, type VersionedMap } from "@dnd/store";
 import { ChangeFeed } from "./change_feed.ts";
 import { peerFault } from "./check_peer.ts";
+import { GroupCommit } from "./group_commit.ts";
 import type { Followed, FollowOptions, NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
 import type { NodeLogger } from "./node_logger.ts";
@@ -54,7 +55,7 @@ export class RunningNode implements NodeCore {
   #failure: StorageError | undefined;
   #checking = false;
   #commit: Promise<void> | undefined;
-  #checkedCommit: Promise<void> = Promise.resolve();
+  #group: GroupCommit | undefined;
   #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   #expiryDue = Infinity;
 
@@ -118,7 +119,7 @@ export class RunningNode implements NodeCore {
     }
   }
 
-  written(entries: readonly Entry[]): Promise<void> | undefined {
+  written(entries: readonly Entry[]): GroupCommit | undefined {
     this.#parts.link.written(entries);
     this.changed();
     for (const { expiresAt } of entries) {
@@ -232,16 +233,13 @@ export class RunningNode implements NodeCore {
   }
 
   /** All writes of one commit wait for one promise. */
-  #committed(): Promise<void> {
+  #committed(): GroupCommit {
     const commit = this.map.committed();
-    if (commit !== this.#commit) {
+    if (this.#group === undefined || commit !== this.#commit) {
       this.#commit = commit;
-      this.#checkedCommit = commit.catch((error: unknown) => {
-        this.#checkFailure(error);
-        throw error;
-      });
+      this.#group = new GroupCommit(commit, (error) => this.#checkFailure(error));
     }
-    return this.#checkedCommit;
+    return this.#group;
   }
 
   #checkFailure(error: unknown): void {

@@ -8,8 +8,11 @@ import {
 import type { Entry } from "@dnd/store";
 import type { Conditions } from "./conditions.ts";
 import { maxDurationMs } from "./duration.ts";
+import type { CommitListener } from "./group_commit.ts";
+import { Later } from "./later.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
+import type { WaitingWrite } from "./waiting_writes.ts";
 
 /** How long a write that waits for other members waits, unless told. */
 export const defaultFollowMs = 10_000;
@@ -83,25 +86,47 @@ export function finishWrite(
   node: NodeCore,
   written: Written,
   options: WriteOptions,
-): Receipt | Promise<Receipt> {
+): Receipt | PromiseLike<Receipt> {
   if (written.needed > 1) return finishFollowed(node, written, options);
   const { entry } = written;
   try {
     const durable = node.written([entry]);
     if (durable === undefined) return receiptOf(node, written, { acked: 1, superseded: false });
-    const waiting = node.writes.begin(entry, node.map.counter);
-    return durable.then(
-      () => {
-        const superseded = node.writes.end(waiting, node.map.counter) ?? isSuperseded(node, entry);
-        return receiptOf(node, written, { acked: 1, superseded });
-      },
-      (error: unknown) => {
-        node.writes.end(waiting, 0);
-        throw toNodeError(error);
-      },
-    );
+    const pending = new PendingReceipt(node, written);
+    durable.listen(pending);
+    return pending.receipt;
   } catch (error) {
     throw toNodeError(error);
+  }
+}
+
+/** The receipt of a write that waits for its commit. */
+class PendingReceipt implements CommitListener {
+  readonly receipt: Later<Receipt> = new Later();
+  readonly #node: NodeCore;
+  readonly #written: Written;
+  readonly #waiting: WaitingWrite;
+
+  constructor(node: NodeCore, written: Written) {
+    this.#node = node;
+    this.#written = written;
+    this.#waiting = node.writes.begin(written.entry, node.map.counter);
+  }
+
+  committed(): void {
+    const node = this.#node;
+    try {
+      const superseded =
+        node.writes.end(this.#waiting, node.map.counter) ?? isSuperseded(node, this.#written.entry);
+      this.receipt.resolve(receiptOf(node, this.#written, { acked: 1, superseded }));
+    } catch (error) {
+      this.receipt.reject(error);
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#node.writes.end(this.#waiting, 0);
+    this.receipt.reject(toNodeError(error));
   }
 }
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { admit } from "./admission.ts";
+import { isLater, Later } from "../later.ts";
 import type { Answer } from "./answer.ts";
 import { createApp, keepExchange, serveRoute, type AppDependencies } from "./app.ts";
 import { Exchange } from "./exchange.ts";
-import { Later } from "./later.ts";
 import { Outgoing } from "./outgoing.ts";
 import { problemError } from "./problem.ts";
 import { byPath } from "./routes.ts";
@@ -92,10 +92,6 @@ export function createListener(
       outgoing.push(exchange, problemAnswer(exchange, problemError("invalid-argument", detail)));
     },
   };
-}
-
-function isLater(answer: Answer | PromiseLike<Answer>): answer is PromiseLike<Answer> {
-  return "then" in answer;
 }
 
 function ignore(): void {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Outcome } from "@dnd/client";
 import { decode } from "../entry_text.ts";
+import { Later } from "../later.ts";
 import { problemError } from "./problem.ts";
 import type { Exchange } from "./exchange.ts";
 import type { BodyLimit } from "./http_context.ts";
-import { Later } from "./later.ts";
 
 function tooLarge(limit: BodyLimit, length: number | undefined) {
   const size = length === undefined ? "more" : `${length} bytes`;
@@ -90,10 +90,8 @@ class WaitingBody {
     // Nobody takes these away again: what comes later is not heard.
     request.on("data", (chunk: Uint8Array) => this.#add(chunk));
     request.on("end", () => this.#end());
-    const gone = (): void => this.#gone();
-    request.on("close", gone);
-    // A client that goes away in the middle is no error of ours.
-    request.on("error", gone);
+    // A client that goes away in the middle is no error of ours: without a listener for it Node makes none.
+    request.on("close", () => this.#gone());
   }
 
   checkTime(now: number): void {
@@ -156,7 +154,7 @@ class WaitingBody {
 export function readBody<T>(
   exchange: Exchange,
   limit: BodyLimit,
-  use: (bytes: Uint8Array) => T | Promise<T>,
+  use: (bytes: Uint8Array) => T | PromiseLike<T>,
 ): Later<T> {
   begin(exchange, limit);
   const later = new Later<T>();

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { DndError } from "@dnd/client";
 import type { Answer, BodyWriter } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
@@ -70,12 +71,30 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
   }
   response.writeHead(status, headers);
   if (method === "HEAD" || body === undefined) response.end();
-  else if (typeof body === "string" || body.length > smallBytes) response.end(body);
-  else response.end(latin1(body), "latin1");
+  else if (typeof body === "string") endWith(response, body, "utf8");
+  else if (body.length > smallBytes) response.end(body);
+  else endWith(response, latin1(body), "latin1");
   // A request without a body is not complete yet either when it is answered at once.
   if (!request.complete && hasBody(exchange)) discardBody(exchange);
   finishLine(exchange, status);
   return undefined;
+}
+
+/**
+ * Head and body in one piece. `end` alone hands the socket a second, empty piece for the sake of its callback,
+ * and two pieces cost more than one.
+ */
+function endWith(response: ServerResponse, text: string, encoding: "utf8" | "latin1"): void {
+  const { socket } = response;
+  // None: an answer before this one is not out yet.
+  if (text === "" || socket === null || socket.writableCorked > 0 || socket.writableLength > 0) {
+    response.end(text, encoding);
+    return;
+  }
+  socket.cork(); // otherwise the response does so, until the next tick
+  response.write(text, encoding);
+  socket.uncork();
+  response.end();
 }
 
 function bodyLength(body: Uint8Array | string | undefined): number {

@@ -6,6 +6,7 @@ import { matchesNone } from "../conditions.ts";
 import { deleteValue } from "../delete_value.ts";
 import { decode, timeText, unknownType } from "../entry_text.ts";
 import { getValue } from "../get_value.ts";
+import { isLater, Later } from "../later.ts";
 import { putValue, type PutValueOptions } from "../put_value.ts";
 import type { WriteOptions } from "../write.ts";
 import type { Answer } from "./answer.ts";
@@ -178,7 +179,8 @@ function put(exchange: Exchange, rest: string): PromiseLike<Answer> {
   return readBody(exchange, context.valueLimit, (bytes) => {
     if (isJsonType(contentType)) checkJson(bytes, contentType);
     const receipt = putValue(context.node, key, bytes, options);
-    return receipt instanceof Promise ? receipt.then(putAnswer) : putAnswer(receipt);
+    if (!isLater(receipt)) return putAnswer(receipt);
+    return receipt instanceof Later ? receipt.map(putAnswer) : receipt.then(putAnswer);
   });
 }
 

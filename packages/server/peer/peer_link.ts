@@ -158,6 +158,11 @@ export class PeerLink implements ClusterLink {
   }
 
   written(entries: readonly Entry[]): void {
+    // Nobody to tell: whoever comes later copies by exchange.
+    if (!this.#replicator.hasReachable) {
+      this.#changed();
+      return;
+    }
     this.#driver.run(this.#replicator.handleWrite(entries, this.#now()));
     this.#driver.flushSoon();
   }

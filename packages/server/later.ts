@@ -24,16 +24,16 @@ export class Later<T> implements PromiseLike<T> {
     this.#onError?.(error);
   }
 
-  /** Settles as something else does: now, or with its promise. */
-  follow(make: () => T | Promise<T>): void {
+  /** Settles as something else does: now, or later. */
+  follow(make: () => T | PromiseLike<T>): void {
     try {
       const made = make();
-      if (!(made instanceof Promise)) this.resolve(made);
+      if (!isLater(made)) this.resolve(made);
       else {
-        made.then(
-          (value) => this.resolve(value),
-          (error: unknown) => this.reject(error),
-        );
+        const onValue = (value: T): void => this.resolve(value);
+        const onError = (error: unknown): void => this.reject(error);
+        if (made instanceof Later) made.listen(onValue, onError);
+        else made.then(onValue, onError);
       }
     } catch (error) {
       this.reject(error);
@@ -50,6 +50,16 @@ export class Later<T> implements PromiseLike<T> {
     else onValue(settled.value);
   }
 
+  /** What a function makes of the value, at once when it comes. */
+  map<A>(use: (value: T) => A): Later<A> {
+    const later = new Later<A>();
+    this.listen(
+      (value) => later.follow(() => use(value)),
+      (error) => later.reject(error),
+    );
+    return later;
+  }
+
   /** As of a promise. */
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
@@ -57,4 +67,9 @@ export class Later<T> implements PromiseLike<T> {
   ): Promise<A | B> {
     return new Promise<T>((resolve, reject) => this.listen(resolve, reject)).then(onValue, onError);
   }
+}
+
+/** Whether something is to be waited for. */
+export function isLater<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value;
 }
