@@ -46,6 +46,7 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
   const { response, request, method } = exchange;
   const { status, body } = answer;
   if (response.destroyed || response.headersSent) return undefined;
+  const length = bodyLength(body);
   const headers = [
     ...answer.headers,
     "Dnd-Node",
@@ -55,7 +56,7 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
     // Not known of a body that is written piece by piece, and no header of an answer without any.
     ...(typeof body === "function" || status === 204 || status === 304
       ? []
-      : ["Content-Length", String(bodyLength(body))]),
+      : ["Content-Length", String(length)]),
   ];
   if (exchange.extraHeaders.length > 0) headers.push(...exchange.extraHeaders);
   // The caller still waits for 100 Continue: the body will not come, so the connection is of no more use.
@@ -71,7 +72,8 @@ export function sendAnswer(exchange: Exchange, answer: Answer): Promise<void> | 
   }
   response.writeHead(status, headers);
   if (method === "HEAD" || body === undefined) response.end();
-  else if (typeof body === "string") endWith(response, body, "utf8");
+  else if (typeof body === "string")
+    endWith(response, body, length === body.length ? "latin1" : "utf8");
   else if (body.length > smallBytes) response.end(body);
   else endWith(response, latin1(body), "latin1");
   // A request without a body is not complete yet either when it is answered at once.
@@ -97,8 +99,9 @@ function endWith(response: ServerResponse, text: string, encoding: "utf8" | "lat
   response.end();
 }
 
-function bodyLength(body: Uint8Array | string | undefined): number {
-  if (body === undefined) return 0;
+/** In bytes; a text with as many letters is ASCII. */
+function bodyLength(body: Answer["body"]): number {
+  if (body === undefined || typeof body === "function") return 0;
   return typeof body === "string" ? Buffer.byteLength(body) : body.length;
 }
 
