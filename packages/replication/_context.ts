@@ -1,5 +1,6 @@
 import { stampOf } from "@dnd/store";
 import type { MemberTable } from "./member_table.ts";
+import type { RecentDigests } from "./recent_digests.ts";
 import type { ReplicaMap } from "./replica_map.ts";
 import type { ReplicationEffect } from "./replication_effect.ts";
 import type { ReplicationEvent } from "./replication_event.ts";
@@ -23,6 +24,9 @@ export interface Context {
   readonly table: MemberTable;
   readonly time: TrustedTime;
   readonly metrics: ReplicationMetrics;
+
+  /** What the map's digest was a moment ago. */
+  readonly recent: RecentDigests;
 
   /** Members by id, this node not among them. */
   readonly peers: ReadonlyMap<string, Peer>;

@@ -136,8 +136,12 @@ export class ExchangeServe {
     const { heads, young } = comparableHeads(this.#host.map, this.#terms, { level, index });
     this.#young += young;
     const ours = heads.filter((head) => !unknown.has(fingerprintOf(head)));
-    for (const head of this.#host.map.digestEntries(level, index))
-      unknown.delete(fingerprintOf(head));
+    const all = this.#host.map.digestEntries(level, index);
+    for (const head of all) unknown.delete(fingerprintOf(head));
+    // What we do not know is mostly older than a young one of ours: told of that, the peer does not send it.
+    if (unknown.size > 0 && young > 0) {
+      ours.push(...all.filter(({ version }) => version.time > this.#terms.cutoff));
+    }
     const missing = packNames(unknown);
     let items: Init<LeafItem>[] = [];
     let bytes = 24 + missing.length;

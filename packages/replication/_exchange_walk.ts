@@ -291,6 +291,10 @@ export class ExchangeWalk {
     }
     if (aside.length > 0) this.#host.setAside(this.#peer, aside);
     for (const item of items.values()) {
+      if (item.time > this.#terms.cutoff) {
+        this.#young += 1; // on its way as a rumor: it only shows that ours is older
+        continue;
+      }
       const held = peekSafely(this.#host.map, item.key);
       if (held === undefined || compareVersions(held.version, item) <= 0) {
         this.#keys.push(item.key);

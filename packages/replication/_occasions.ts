@@ -28,6 +28,9 @@ export class Occasions {
   readonly #parts: OccasionsParts;
   readonly #differences: DifferenceDetector;
 
+  /** The digest that a member showed last, when it was not ours. */
+  readonly #shown = new Map<string, Uint8Array>();
+
   /** When all that a member lacked had been told, for certain. */
   readonly #completeAt = new Map<string, number>();
 
@@ -68,10 +71,29 @@ export class Occasions {
       exchanges.request(from, "dropped", now, prng() * DROPPED_MS);
     }
     const stalled = (summary.flags & SUMMARY_STALLED) !== 0;
+    if (result === "different" && this.#isFollowing(from, summary, now)) {
+      metrics.digestsFollowing += 1;
+      this.#differences.observe(from, "equal", now);
+      return;
+    }
     const delay = this.#differences.observe(from, stalled ? "incomparable" : result, now);
     if (delay !== undefined && !exchanges.isWanted(from)) {
       exchanges.request(from, "difference", now, delay);
     }
+  }
+
+  /**
+   * Whether the two only differ by what is on its way: the peer shows a digest that we had a moment ago, or we
+   * have had by now the one that it showed last. So nothing that differs has lasted (rule 11).
+   */
+  #isFollowing(from: string, summary: Omit<Summary, "extra">, now: number): boolean {
+    const { recent, map } = this.#context;
+    if (summary.horizon !== map.horizon) return false;
+    const shownBefore = this.#shown.get(from);
+    this.#shown.set(from, summary.digest.slice());
+    recent.note(map.digest(), now);
+    if (recent.had(summary.digest, now)) return true;
+    return shownBefore !== undefined && recent.had(shownBefore, now);
   }
 
   /** Equal digests are a complete exchange (rule 1). */
@@ -84,6 +106,7 @@ export class Occasions {
     this.#parts.readiness.handleComplete(from, ready, now);
     this.#parts.promises.touch();
     this.#differences.observe(from, "equal", now);
+    this.#shown.delete(from);
   }
 
   /** An exchange that began at this time was complete. */
@@ -94,6 +117,7 @@ export class Occasions {
   /** A member is out of reach. */
   reset(peer: string): void {
     this.#differences.reset(peer);
+    this.#shown.delete(peer);
   }
 
   /** A member came into reach. A node that is not ready exchanges with it at once (rule 12). */

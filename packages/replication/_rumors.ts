@@ -219,6 +219,7 @@ export class Rumors {
     }
     let applied = 0;
     for (const result of results) if (result === "applied") applied += 1;
+    if (applied > 0) this.#context.recent.note(map.digest(), now);
     if (early !== Infinity) this.#scheduleWaiting(now);
     return { applied, refused, early, results };
   }

@@ -13,6 +13,7 @@ export * from "./exchange_session.ts";
 export * from "./member_table.ts";
 export * from "./outbox.ts";
 export * from "./part_assembler.ts";
+export * from "./recent_digests.ts";
 export * from "./replica_map.ts";
 export * from "./replication_effect.ts";
 export * from "./replication_event.ts";

@@ -32,6 +32,8 @@ export interface ReplicationMetrics {
   /** Pings whose digest was equal to ours: each is a complete exchange. */
   digestsEqual: number;
   digestsDifferent: number;
+  /** Of those that differed: what one side had just now, the other had a moment ago. No exchange for that. */
+  digestsFollowing: number;
   /** Peers cut off because of what they sent. */
   misbehaved: number;
 
@@ -90,6 +92,7 @@ export function createMetrics(): ReplicationMetrics {
     exchangeThrottled: 0,
     digestsEqual: 0,
     digestsDifferent: 0,
+    digestsFollowing: 0,
     misbehaved: 0,
     skewRefused: 0,
     waitingEntries: 0,

@@ -14,6 +14,7 @@ import { MemberTable } from "./member_table.ts";
 import { Occasions } from "./_occasions.ts";
 import { Promises } from "./_promises.ts";
 import { Pushes } from "./_pushes.ts";
+import { RecentDigests } from "./recent_digests.ts";
 import { Readiness } from "./_readiness.ts";
 import type { FollowOptions } from "./_receipts.ts";
 import { Receipts } from "./_receipts.ts";
@@ -81,6 +82,7 @@ export class Replicator {
       table: new MemberTable(map.node),
       time: new TrustedTime(resolved),
       metrics: this.metrics,
+      recent: new RecentDigests(),
       peers: this.#peers,
       generation: dependencies.generation,
       misbehavedAt: new Map(),
@@ -147,7 +149,10 @@ export class Replicator {
 
   /** Local writes: they are told to the others at the next `flush`. */
   handleWrite(entries: readonly Entry[], now: number): ReplicationEffect[] {
-    return this.#do(() => this.#rumors.tell(entries, now));
+    return this.#do(() => {
+      this.#context.recent.note(this.#context.map.digest(), now);
+      this.#rumors.tell(entries, now);
+    });
   }
 
   /** Sends what waits in the outbox: at the end of each turn of the event loop in which there was a write. */

@@ -359,6 +359,50 @@ describe("rule 11: when to exchange", () => {
     expect(a.replicator.summary(cluster.now).flags & SUMMARY_DROPPED).to.equal(0);
   });
 
+  it("opens nothing under a steady load either: a peer that follows shows what we had a moment ago", () => {
+    const cluster = new TestCluster({ latencyMs: 120, rumorMs: () => 120, periodicMs: 1e9 });
+    const writer = cluster.node(0);
+    const opened = cluster.nodes.map(({ replicator }) => replicator.metrics.exchangesOpened);
+    for (let i = 0; i < 2000; i += 1) {
+      cluster.put(writer, `key ${i % 50}`, `${i}`);
+      cluster.run(10);
+    }
+    for (const [i, { replicator }] of cluster.nodes.entries()) {
+      expect(replicator.metrics.exchangesOpened).to.equal(opened[i]);
+      expect(replicator.metrics.digestsFollowing).to.be.greaterThan(10);
+    }
+  });
+
+  it("finds what is missing under a steady load, and a lost rumor in a quiet cluster soon", () => {
+    for (const load of [true, false]) {
+      const cluster = new TestCluster({ nodes: 2, periodicMs: 1e9 });
+      const [writer, other] = [cluster.node(0), cluster.node(1)];
+      writer.map.put("lost", bytesOf("1"), { now: cluster.now }); // told to nobody
+      const start = cluster.now;
+      for (let i = 0; other.map.peek("lost") === undefined && i < 2000; i += 1) {
+        if (load) cluster.put(writer, `key ${i % 50}`, `${i}`);
+        cluster.run(10);
+      }
+      expect(cluster.now - start).to.be.below(7000);
+    }
+  });
+
+  it("moves no version whose successor is on its way", () => {
+    const cluster = new TestCluster({ nodes: 2, loss: 1, periodicMs: 1e9 });
+    const [opener, writer] = [cluster.node(0), cluster.node(1)];
+    for (let i = 0; i < 20; i += 1) cluster.put(writer, `key ${i}`, "old");
+    expect(cluster.run(20_000, () => cluster.converged())).to.equal(true);
+    const { exchangeEntriesSent: sent } = opener.replicator.metrics;
+    const complete = opener.replicator.metrics.exchangesComplete;
+    for (let i = 0; i < 1000; i += 1) {
+      cluster.put(writer, `key ${i % 20}`, `new ${i}`); // each one young, and none arrives
+      cluster.run(20);
+    }
+    expect(opener.replicator.metrics.exchangesComplete).to.be.greaterThan(complete);
+    expect(opener.replicator.metrics.exchangeEntriesSent).to.equal(sent);
+    expect(cluster.run(60_000, () => cluster.converged())).to.equal(true);
+  });
+
   it("opens nothing for differences of a moment: rumors are on their way", () => {
     const cluster = new TestCluster({ nodes: 3, latencyMs: 20, pingMs: 100 });
     for (let i = 0; i < 500; i += 1) {
