@@ -1,3 +1,4 @@
+import { InputTypeError } from "./errors.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 import { checkSchema } from "./standard_schema.ts";
 
@@ -6,11 +7,15 @@ export interface Codec<T> {
   /** The content type that is stored with the bytes. */
   readonly contentType: string;
 
-  /** @throws {TypeError} if the value cannot be encoded */
+  /** @throws {InputTypeError} `invalid-argument` if the value cannot be encoded; nothing is stored */
   encode(value: T): Uint8Array;
 
   /** @throws {TypeError | SyntaxError} if the bytes are no such value */
   decode(bytes: Uint8Array): T;
+}
+
+function cannotEncode(as: string, why: string): Error {
+  return new InputTypeError("invalid-argument", `Cannot encode as ${as}: ${why}`);
 }
 
 const encoder = new TextEncoder();
@@ -27,12 +32,9 @@ export const bytes: Codec<Uint8Array> = {
 export const text: Codec<string> = {
   contentType: "text/plain;charset=utf-8",
   encode(value) {
-    if (typeof value !== "string") throw new TypeError(`Cannot encode as text: a ${typeof value}`);
-    const encoded = encoder.encode(value);
-    if (/[\ud800-\udfff]/u.test(value)) {
-      throw new TypeError("Cannot encode as text: it has a lone surrogate");
-    }
-    return encoded;
+    if (typeof value !== "string") throw cannotEncode("text", `a ${typeof value}`);
+    if (/[\ud800-\udfff]/u.test(value)) throw cannotEncode("text", "it has a lone surrogate");
+    return encoder.encode(value);
   },
   decode: (value) => decoder.decode(value),
 };
@@ -58,10 +60,14 @@ export function json<T = unknown>(schema?: StandardSchema<unknown, T>): Codec<T>
     contentType: "application/json",
     encode(value) {
       const checked = schema === undefined ? value : checkSchema(schema, value);
-      const encoded = JSON.stringify(checked) as string | undefined;
-      if (encoded === undefined) {
-        throw new TypeError(`Cannot encode as JSON: a ${typeof checked} has no JSON form`);
+      let encoded: string | undefined;
+      let why = `a ${typeof checked} has no JSON form`;
+      try {
+        encoded = JSON.stringify(checked);
+      } catch (error) {
+        why = String(error); // it refers to itself, or holds a bigint
       }
+      if (encoded === undefined) throw cannotEncode("JSON", why);
       return encoder.encode(encoded);
     },
     decode: (value) => JSON.parse(decoder.decode(value)) as T,

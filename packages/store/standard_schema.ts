@@ -1,3 +1,5 @@
+import { InputTypeError } from "./errors.ts";
+
 /**
  * The part of Standard Schema, version 1, that a codec uses (standardschema.dev): what zod, valibot,
  * arktype and others offer under `~standard`.
@@ -43,13 +45,14 @@ export class SchemaError extends TypeError {
  *
  * @returns the value as the schema gives it back
  * @throws {SchemaError} if it is refused
- * @throws {TypeError} if the schema answers later: a put is synchronous
+ * @throws {InputTypeError} `invalid-argument` if the schema answers later: a put is synchronous
  */
 export function checkSchema<T>(schema: StandardSchema<unknown, T>, value: unknown): T {
   const result = schema["~standard"].validate(value);
   if ("then" in result) {
     const { vendor } = schema["~standard"];
-    throw new TypeError(`Cannot use this schema of ${vendor}: it is asynchronous`);
+    const why = `Cannot use this schema of ${vendor}: it is asynchronous`;
+    throw new InputTypeError("invalid-argument", why);
   }
   if (result.issues !== undefined) throw new SchemaError(result.issues);
   return result.value;

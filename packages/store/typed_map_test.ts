@@ -50,6 +50,18 @@ describe("TypedMap", () => {
     expect(() => new TypedMap(map, json()).put("k", () => {})).to.throw(TypeError, "function");
     expect(() => new TypedMap(map, text).put("k", "\ud800")).to.throw(TypeError, "lone surrogate");
     expect(() => new TypedMap(map, text).put("k", 7 as unknown as string)).to.throw(TypeError);
+    const own: { self?: unknown } = {};
+    own.self = own;
+    for (const value of [undefined, () => {}, own, { n: 1n }, Symbol("x")]) {
+      expect(() => new TypedMap(map, json()).put("k", value))
+        .to.throw(TypeError, /^Cannot encode as JSON: /)
+        .with.property("code", "invalid-argument");
+    }
+    for (const value of ["\ud800", "a\udc00", 7 as unknown as string]) {
+      expect(() => new TypedMap(map, text).put("k", value))
+        .to.throw(TypeError, /^Cannot encode as text: /)
+        .with.property("code", "invalid-argument");
+    }
     expect(map.counter).to.equal(0);
     map.put("bad", new Uint8Array([0xff]));
     expect(() => new TypedMap(map, text).get("bad")).to.throw(TypeError);
@@ -78,6 +90,8 @@ describe("TypedMap", () => {
       },
     };
     const map = new TypedMap(newMap(), json(schema));
-    expect(() => map.put("k", "x")).to.throw(TypeError, "slow: it is asynchronous");
+    expect(() => map.put("k", "x"))
+      .to.throw(TypeError, "slow: it is asynchronous")
+      .with.property("code", "invalid-argument");
   });
 });

@@ -764,6 +764,26 @@ describe("VersionedMap", () => {
       });
     }
 
+    it("merges what a replica must take, whatever clients may write here, and no more (rule 4)", () => {
+      const map = new VersionedMap({ node: "a", maxValueBytes: 10 });
+      const value = new Uint8Array(16 * 1024 * 1024);
+      const largest = { ...good, value, contentType: "x".repeat(255) };
+      expect(map.merge([largest], { now: NOW })).to.deep.equal(["applied"]);
+      expect(map.get(good.key, { now: NOW })?.value.length).to.equal(value.length);
+      const { counter } = map;
+      for (const more of [
+        { value: new Uint8Array(value.length + 1) },
+        { contentType: "x".repeat(256) },
+      ]) {
+        const entry = { ...largest, key: "more", ...more };
+        expect(() => map.merge([entry], { now: NOW })).to.throw(/Malformed entry for key "more"/);
+        expect(map.counter).to.equal(counter);
+      }
+      expect(() => map.put("k", new Uint8Array(11), { now: NOW }))
+        .to.throw("Value too large: 11 bytes, at most 10")
+        .with.property("code", "value-too-large");
+    });
+
     it("refuses a merge of something that is no entry", () => {
       const map = newMap();
       for (const nothing of [null, undefined, 7, "entry"]) {
