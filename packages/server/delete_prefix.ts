@@ -3,6 +3,7 @@ import type { Entry } from "@dnd/store";
 import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
+import { PageSize } from "./page_size.ts";
 
 /** Keys that are deleted between two turns of the event loop. */
 const sliceKeys = 500;
@@ -21,26 +22,31 @@ export async function deletePrefix(
   if (prefix === "") throw invalidArgument("Cannot delete by prefix: the prefix is empty");
   const what = "list the keys to delete";
   listNow(node, what, "not-applied");
+  const size = new PageSize();
+  let tombstones: Entry[] = [];
   let deleted = 0;
   let after: string | undefined;
   try {
     for (;;) {
       options.signal?.throwIfAborted();
       node.checkOpen();
+      const limit = size.entries;
       const held = node.map.entries({
         prefix,
-        limit: sliceKeys,
+        limit,
         now: listNow(node, what),
         ...(after === undefined ? {} : { after }),
       });
-      const last = held.at(-1);
-      if (last === undefined) return deleted;
+      size.add(held);
       const now = node.now();
-      const tombstones: Entry[] = held.map((entry) => node.map.delete(entry.key, { now }));
-      await node.written(tombstones);
+      for (const { key } of held) tombstones.push(node.map.delete(key, { now }));
+      const isLast = held.length < limit;
+      after = held.at(-1)?.key;
+      if (!isLast && tombstones.length < sliceKeys) continue;
+      if (tombstones.length > 0) await node.written(tombstones);
       deleted += tombstones.length;
-      if (held.length < sliceKeys) return deleted;
-      after = last.key;
+      if (isLast) return deleted;
+      tombstones = [];
       await nextTurn();
     }
   } catch (error) {

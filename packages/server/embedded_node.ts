@@ -189,14 +189,14 @@ function valueOf(entry: Entry): unknown {
   return value === entry.value ? new Uint8Array(entry.value) : value;
 }
 
-function infoOf(entry: Entry) {
+function infoOf(entry: Entry & { readonly size?: number }) {
   const { key, version, value, expiresAt } = entry;
   return {
     key,
     version,
     etag: versionToEtag(version),
     contentType: entry.contentType ?? unknownType,
-    size: value.length,
+    size: entry.size ?? value.length,
     modifiedAt: versionToMs(version),
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };

@@ -4,9 +4,7 @@ import { base64, decode, timeText, unknownType } from "./entry_text.ts";
 import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
 import { toNodeError } from "./node_error.ts";
-
-/** Entries that are read in one go. */
-const pageEntries = 100;
+import { PageSize } from "./page_size.ts";
 
 /** One entry as a line of an export, without the line end. */
 export function exportLine(entry: Entry): string {
@@ -34,21 +32,24 @@ export function exportEntries(node: NodeCore, prefix: string): Iterable<string> 
 
 function readPage(
   node: NodeCore,
-  place: { readonly prefix: string; readonly after?: string },
+  place: { readonly prefix: string; readonly after?: string; readonly limit: number },
 ): readonly Entry[] {
   try {
     const now = node.readNow() ?? node.now();
-    return node.map.entries({ ...place, limit: pageEntries, now });
+    return node.map.entries({ ...place, now });
   } catch (error) {
     throw toNodeError(error);
   }
 }
 
 function* chunks(node: NodeCore, prefix: string): Generator<string, void, void> {
+  const size = new PageSize();
   let after: string | undefined;
   for (;;) {
     const place = after === undefined ? {} : { after };
-    const page = readPage(node, { ...place, prefix });
+    const limit = size.entries;
+    const page = readPage(node, { ...place, prefix, limit });
+    size.add(page);
     const last = page.at(-1);
     if (last === undefined) return;
     // A chunk a line when values are large, so that memory holds one of them at a time as text.
@@ -61,7 +62,7 @@ function* chunks(node: NodeCore, prefix: string): Generator<string, void, void> 
       }
     }
     if (chunk !== "") yield chunk;
-    if (page.length < pageEntries) return;
+    if (page.length < limit) return;
     after = last.key;
   }
 }

@@ -3,12 +3,15 @@ import { behindPrefix } from "./key_order.ts";
 import { listNow } from "./live_entry.ts";
 import type { NodeCore } from "./node_core.ts";
 import { invalidArgument, toNodeError } from "./node_error.ts";
+import { PageSize } from "./page_size.ts";
 
 /** Most items and prefixes of one page. */
 export const maxListLimit = 1000;
 
 /** A page with values ends when it holds so many bytes of them, so that no page is without bound. */
 const pageValueBytes = 4 * 1024 * 1024;
+
+const noBytes = new Uint8Array(0);
 
 /** What is listed. */
 export interface ListKeysOptions {
@@ -20,9 +23,15 @@ export interface ListKeysOptions {
   readonly delimiter?: string | undefined;
 }
 
+/** An entry of a page; its value is empty unless values were asked for. */
+export interface ListedEntry extends Entry {
+  /** Bytes of the value as it is stored. */
+  readonly size: number;
+}
+
 /** One page, before it is dressed for HTTP or for the library. */
 export interface KeyPage {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly ListedEntry[];
   readonly prefixes: readonly string[];
   readonly cursor?: string;
   readonly event: string;
@@ -63,23 +72,27 @@ export function listKeys(node: NodeCore, options: ListKeysOptions): KeyPage {
   let place: Place | undefined = options.cursor === undefined ? {} : readCursor(options.cursor);
   const now = listNow(node, "list keys");
   const event = node.feed.idOf(node.map.counter);
-  const entries: Entry[] = [];
+  const entries: ListedEntry[] = [];
+  const size = new PageSize();
   const prefixes: string[] = [];
   let valueBytes = 0;
   try {
     while (place !== undefined) {
       const room = limit - entries.length - prefixes.length;
       if (room === 0) break;
-      // With values, small steps: a step is read before its size is known.
-      const step = options.values === true ? Math.min(room, 16) : room;
+      const step = Math.min(room, size.entries);
       const found: Entry[] = node.map.entries({ ...place, prefix, limit: step, now });
+      size.add(found);
       const reached: Place | undefined =
         found.length < step ? undefined : { after: found.at(-1)?.key ?? "" };
       let jump: Place | undefined;
       for (const entry of found) {
         const end = delimiter === undefined ? -1 : entry.key.indexOf(delimiter, prefix.length);
         if (end === -1 || delimiter === undefined) {
-          entries.push(entry);
+          // Without its value: a thousand keys of a megabyte each are asked for by their names.
+          const value = options.values === true ? entry.value : noBytes;
+          const { key, version, contentType, expiresAt } = entry;
+          entries.push({ key, value, version, contentType, expiresAt, size: entry.value.length });
           valueBytes += entry.value.length;
           continue;
         }

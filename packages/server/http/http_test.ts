@@ -388,6 +388,7 @@ describe("the HTTP interface", () => {
     assert.deepEqual([results[3]?.["value"], results[3]?.["encoding"]], [{ a: 1 }, "json"]);
     assert.deepEqual([results[4]?.["value"], results[4]?.["encoding"]], ["AP8=", "base64"]);
     assert.deepEqual([results[5]?.["value"], results[5]?.["encoding"]], ["text", "utf8"]);
+    assert.deepEqual([results[6]?.["code"], results[6]?.["outcome"]], ["not-found", undefined]);
     assert.equal(results[9]?.["code"], "invalid-argument");
     for (const body of ["", "[]", "{}", '{"ops":1}', '{"ops":[],"x":1}']) {
       const { status } = await call({ method: "POST", path: "/batch", body });

@@ -16,12 +16,12 @@ export const itemSchema = z.strictObject({
 });
 
 /** An item as JSON text, on one line. */
-export function itemJson(entry: Entry, withValue: boolean): string {
+export function itemJson(entry: Entry & { readonly size?: number }, withValue: boolean): string {
   const head = JSON.stringify({
     key: entry.key,
     etag: versionToEtag(entry.version),
     contentType: entry.contentType ?? unknownType,
-    size: entry.value.length,
+    size: entry.size ?? entry.value.length,
     modified: timeText(versionToMs(entry.version)),
     ...(entry.expiresAt === undefined ? {} : { expires: timeText(entry.expiresAt) }),
   });

@@ -259,6 +259,12 @@ function stepValue(step: {
   return encodeValue(value, contentType ?? "text/plain; charset=utf-8");
 }
 
+/** What a get or a touch of a key alone would say that is not there. */
+function absent({ key, status }: BatchStepResult) {
+  if (status !== 404) return {};
+  return toProblem(problemError("not-found", `There is no key ${JSON.stringify(key)}`), false);
+}
+
 function resultJson(result: BatchStepResult): string {
   const { key, status, etag, entry, expiresAt, existed, error } = result;
   const head = JSON.stringify({
@@ -268,7 +274,7 @@ function resultJson(result: BatchStepResult): string {
     contentType: entry?.contentType,
     ...(expiresAt === undefined ? {} : { expires: timeText(expiresAt) }),
     existed,
-    ...(error === undefined ? {} : toProblem(error, true)),
+    ...(error === undefined ? absent(result) : toProblem(error, true)),
   });
   if (entry === undefined) return head;
   const { encoding, json } = valueText(entry);

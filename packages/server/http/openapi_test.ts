@@ -123,6 +123,7 @@ describe("the OpenAPI document", () => {
       await api.call(method, "/explain/{key}", "/explain/%ff");
       await api.call(method, "/explain/{key}", `/explain/${"x".repeat(1025)}`);
       await api.call(method, "/kv", "/kv?limit=0");
+      await api.call(method, "/watch", `/watch?key=${"x".repeat(1025)}`);
     }
     for (const path of ["/batch", "/cluster/join", "/cluster/forget", "/backup"]) {
       await api.call("POST", path, path, { body: "{bad" });

@@ -1,3 +1,4 @@
+import { checkKey } from "@dnd/client";
 import { z } from "zod";
 import { invalidArgument } from "../node_error.ts";
 import type { Answer } from "./answer.ts";
@@ -28,7 +29,7 @@ export function watchRoutes(hub: WatchHub): readonly Route[] {
       query: watchQuery,
       headers: { "Last-Event-ID": "continue behind this id" },
       answers: { 200: { description: "The events", type: "text/event-stream" } },
-      problems: ["invalid-argument"],
+      problems: ["invalid-argument", "key-too-large"],
       handle: (exchange) => watch(exchange, hub),
     },
   ];
@@ -39,6 +40,7 @@ function watch(exchange: Exchange, hub: WatchHub): Answer {
   if (prefix !== undefined && key !== undefined) {
     throw invalidArgument("Cannot watch: give a prefix or a key, not both");
   }
+  if (key !== undefined) checkKey(key);
   const last = exchange.header("last-event-id");
   return {
     status: 200,

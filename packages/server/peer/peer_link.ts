@@ -271,10 +271,7 @@ export class PeerLink implements ClusterLink {
       await this.#gossip.forget(node, { departed });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new DndError("conflict", `Cannot forget ${node}: ${why}`, {
-        status: 409,
-        cause: error,
-      });
+      throw new DndError("conflict", why, { status: 409, cause: error });
     }
   }
 
