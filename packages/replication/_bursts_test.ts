@@ -24,6 +24,23 @@ describe("more writes in one turn than the outbox holds", () => {
     expect(b.metrics.rumorEntries).to.equal(0); // not passed on
   });
 
+  it("are not listed by an exchange either while they are on their way, however long that takes", () => {
+    const cluster = new TestCluster({ nodes: 2, frameMs: 1000, periodicMs: 1e9 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    burst(cluster, 30_000);
+    expect(cluster.run(5000, () => cluster.converged())).to.equal(false);
+    expect(a.replicator.metrics.exchangesOpened).to.be.greaterThan(0);
+    expect(cluster.run(5000, () => cluster.converged())).to.equal(true);
+    cluster.run(20_000);
+    expect(a.replicator.metrics.exchangesComplete).to.be.greaterThan(0);
+    expect(b.replicator.metrics.exchangeEntriesReceived).to.equal(0);
+    // And what was written, but went to nobody, is found when the burst has arrived.
+    a.map.put("untold", bytesOf("x"), { now: cluster.now });
+    expect(cluster.run(20_000, () => cluster.converged())).to.equal(true);
+    cluster.run(10_000);
+    expect(b.replicator.metrics.exchangeEntriesReceived).to.equal(1);
+  });
+
   it("wait while the others' disks are slow, and are not lost", () => {
     const cluster = new TestCluster({ commitMs: 200, frameMs: 1, pingMs: 1e9 });
     const [a, b] = [cluster.node(0), cluster.node(1)];

@@ -25,6 +25,9 @@ export interface ExchangeHost {
   /** After which key everything is asked for in the order of keys; `undefined`: the walk finds it. */
   copyAfter(session: SessionView): string | undefined;
 
+  /** From which stamp on entries are on their way to a peer; `Infinity`: none. */
+  onWaySince(peer: string, now: number): number;
+
   /** Such a copy has come to this key; `undefined`: to the end. */
   copied(key: string | undefined, bytes: number, now: number): void;
 

@@ -37,6 +37,8 @@ export interface ExchangeWiringParts {
   readonly readiness: Readiness;
   /** The member table of the membership layer, as it goes out. */
   readonly members: () => readonly OutgoingMember[];
+  /** From which stamp on entries are on their way to a peer over its push stream. */
+  readonly onWaySince: (peer: string, now: number) => number;
   /** An exchange was complete. */
   readonly onComplete: (session: SessionView, result: ExchangeResult, now: number) => void;
 }
@@ -186,6 +188,10 @@ export class ExchangeWiring implements ExchangeHost {
   copyAfter(session: SessionView): string | undefined {
     if (this.ready || session.reason !== "join" || session.role !== "opener") return undefined;
     return this.#cursor.next({ own: this.#keys(), peer: session.peerOpen?.keys ?? 0 });
+  }
+
+  onWaySince(peer: string, now: number): number {
+    return this.#parts.onWaySince(peer, now);
   }
 
   copied(key: string | undefined, bytes: number, now: number): void {

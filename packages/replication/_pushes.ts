@@ -1,5 +1,5 @@
 import type { Entry } from "@dnd/store";
-import { compareVersions, StorageError } from "@dnd/store";
+import { compareVersions, stampOf, StorageError } from "@dnd/store";
 import type { Backpressure } from "./_backpressure.ts";
 import type { Context } from "./_context.ts";
 import { isReachable, tellMisbehaved } from "./_context.ts";
@@ -46,6 +46,12 @@ const UNSURE_MS = 10_000;
 /** Entries of one push that are passed on at most: a burst went to everybody. */
 const PASS_ON_ENTRIES = 16;
 
+/** Bytes of a piece from which on it is asked when it has arrived. */
+const MARKED_BYTES = 8 * 1024;
+
+/** What is on its way for longer than this is not waited for any more. */
+const MOST_ON_WAY_MS = 10_000;
+
 interface Outgoing {
   readonly stream: number;
   readonly peer: string;
@@ -59,6 +65,9 @@ interface Outgoing {
   unsentBytes: number;
   sequence: number;
   readonly pending: Map<number, Answer>;
+  /** The first stamp of what the mark under way follows, and of what was sent behind that. */
+  markedSince: number | undefined;
+  unmarkedSince: number | undefined;
 }
 
 interface Incoming {
@@ -178,8 +187,46 @@ export class Pushes {
       out.bulk.push({ frame, bytes: bytes + 16, entries: entries.length });
       out.bulkAt = now;
       out.queuedBytes += bytes + 16;
+      const [first] = entries;
+      if (bytes >= MARKED_BYTES && first !== undefined) this.#mark(out, first.version.time);
       this.#pump(out);
     }
+  }
+
+  /**
+   * Asks, behind what was sent, for a confirmation: a push without entries. One at a time, so a burst of any
+   * length costs a few of them.
+   */
+  #mark(out: Outgoing, since: number): void {
+    if (out.markedSince !== undefined) {
+      out.unmarkedSince ??= since;
+      return;
+    }
+    if (out.pending.size >= MAX_PENDING) return;
+    out.markedSince = since;
+    const sequence = (out.sequence += 1);
+    out.pending.set(sequence, { type: "push", done: () => this.#arrived(out) });
+    const frame = { type: "push", sequence, entries: [], confirm: true } as const;
+    out.bulk.push({ frame, bytes: 16, entries: 0 });
+    out.queuedBytes += 16;
+  }
+
+  #arrived(out: Outgoing): void {
+    const { unmarkedSince } = out;
+    out.markedSince = undefined;
+    out.unmarkedSince = undefined;
+    if (unmarkedSince === undefined || this.#byPeer.get(out.peer) !== out) return;
+    this.#mark(out, unmarkedSince);
+    this.#pump(out);
+  }
+
+  /**
+   * From which stamp on writes of a burst are on their way to a peer, or may wait in its buffers: an exchange lists
+   * none of them (rule 11). `Infinity`: none.
+   */
+  onWaySince(peer: string, now: number): number {
+    const since = this.#byPeer.get(peer)?.markedSince;
+    return since === undefined ? Infinity : Math.max(since, stampOf(now - MOST_ON_WAY_MS));
   }
 
   /** Asks a peer for what it holds of a key; `undefined`: no answer. */
@@ -389,6 +436,8 @@ export class Pushes {
       unsentBytes: 0,
       sequence: 0,
       pending: new Map(),
+      markedSince: undefined,
+      unmarkedSince: undefined,
     };
     this.#outgoing.set(stream, out);
     this.#byPeer.set(peer, out);

@@ -278,7 +278,7 @@ export class ExchangeSession implements SessionView {
       joins: !own.ready && open.ready,
       cutoff:
         this.reason === "difference" || this.reason === "periodic"
-          ? stampOf(now - YOUNG_MS)
+          ? Math.min(stampOf(now - YOUNG_MS), this.#host.onWaySince(this.peer, now) - 1)
           : Infinity,
     };
     this.#terms = terms;

@@ -115,6 +115,7 @@ export class Replicator {
       promises: this.#promises,
       readiness: this.#readiness,
       members: dependencies.members ?? (() => []),
+      onWaySince: (peer, now) => this.#pushes.onWaySince(peer, now),
       onComplete: (session, result, now) => {
         this.#occasions.handleComplete(session.peer, session.startedAt);
         this.#leaving.handleComplete(session, result.peerReady, now);
