@@ -2,6 +2,8 @@
 //
 //     node tools/readme_example.mjs packages/store        compiles it against the built workspace, runs it
 //     node tools/readme_example.mjs packages/store --docs    the same for the examples of its doc comments
+//     node tools/readme_example.mjs packages/store --in      the same for a program from standard input, in which
+//                                                            a line "// block 2" stands for the README's second example
 //
 // With DND_URL set, http://127.0.0.1:6080 in an example means that node.
 import { spawnSync } from "node:child_process";
@@ -22,6 +24,30 @@ const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
  */
 export function firstExample(markdown) {
   return /^```ts[^\n]*\n([\s\S]*?)^```\s*$/m.exec(markdown)?.[1];
+}
+
+/**
+ * A program in which lines like "// block 2" stand for the examples of a README: most of those after the first
+ * are fragments. All but the first must be there.
+ *
+ * @param {string} markdown
+ * @param {string} program
+ * @returns {string}
+ */
+function fillBlocks(markdown, program) {
+  const blocks = [...markdown.matchAll(/^```ts[^\n]*\n([\s\S]*?)^```\s*$/gm)].map(
+    ([, text]) => text,
+  );
+  const missing = new Set(blocks.keys());
+  missing.delete(0);
+  const filled = program.replaceAll(/^ *\/\/ block (\d+)$/gm, (_, number) => {
+    const index = Number(number) - 1;
+    missing.delete(index);
+    if (blocks[index] === undefined) throw new Error(`the README has no example ${number}`);
+    return blocks[index];
+  });
+  if (missing.size === 0) return filled;
+  throw new Error(`not run: examples ${[...missing].map((index) => index + 1).join(", ")}`);
 }
 
 /**
@@ -127,11 +153,18 @@ function runExamples(folder, examples) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [folder, docs] = process.argv.slice(2);
+  const [folder, which] = process.argv.slice(2);
   if (folder === undefined) throw new TypeError("Cannot run an example: name a package folder");
-  const readme = docs === "--docs" ? "" : readFileSync(join(folder, "README.md"), "utf8");
+  const readme = which === "--docs" ? "" : readFileSync(join(folder, "README.md"), "utf8");
   const first = firstExample(readme);
-  const examples = docs === "--docs" ? docExamples(folder) : first === undefined ? [] : [first];
+  const examples =
+    which === "--docs"
+      ? docExamples(folder)
+      : which === "--in"
+        ? [fillBlocks(readme, readFileSync(0, "utf8"))]
+        : first === undefined
+          ? []
+          : [first];
   if (examples.length === 0) throw new Error(`${folder} has no such example`);
   process.exitCode = runExamples(folder, examples);
 }

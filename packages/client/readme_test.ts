@@ -7,7 +7,7 @@ import { FakeNode } from "./_test_utils.ts";
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** Runs the examples of this package against a node; gives what they print. */
-async function runExamples(...options: string[]): Promise<string> {
+async function runExamples(options: readonly string[] = [], program = ""): Promise<string> {
   const node = new FakeNode();
   const url = await node.start();
   try {
@@ -15,10 +15,11 @@ async function runExamples(...options: string[]): Promise<string> {
     return await new Promise<string>((resolve, reject) => {
       const env = { ...process.env, DND_URL: url };
       const args = [tool, folder, ...options];
-      execFile(process.execPath, args, { env }, (error, stdout, stderr) => {
+      const child = execFile(process.execPath, args, { env }, (error, stdout, stderr) => {
         if (error === null) resolve(stdout);
         else reject(new Error(stdout + stderr, { cause: error }));
       });
+      child.stdin?.end(program);
     });
   } finally {
     await node.stop();
@@ -32,7 +33,34 @@ describe("the examples of @dnd/client", function () {
     assert.equal(await runExamples(), "user/1 Jack\n");
   });
 
+  it("compile and run: the README's others", async () => {
+    const program = `
+      import { createClient } from "@dnd/client";
+      const client = createClient({ urls: ["http://127.0.0.1:6080"] });
+      // The watch of the last example has no end of its own.
+      const dnd: Pick<typeof client, "put" | "get" | "list" | "watch"> = {
+        put: client.put.bind(client),
+        get: client.get.bind(client),
+        list: client.list.bind(client),
+        watch: (options) => {
+          console.log(Object.keys(options ?? {}).join());
+          setTimeout(() => void client.close(), 100);
+          return client.watch(options);
+        },
+      };
+      {
+        // block 2
+        console.log(await dnd.get("a"));
+      }
+      {
+        // block 3
+        console.log(items.length);
+      }
+    `;
+    assert.equal(await runExamples(["--in"], program), "2\nprefix,after\n0\n");
+  });
+
   it("compile and run: those of the doc comments", async () => {
-    assert.equal(await runExamples("--docs"), "");
+    assert.equal(await runExamples(["--docs"]), "");
   });
 });
