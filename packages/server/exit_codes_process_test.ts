@@ -33,7 +33,6 @@ describe("exit codes of start", function () {
   }
 
   it("0 when the terminal sends the same Ctrl-C several times, also with a request under way", function () {
-    fullRunOnly(this, "a stop that takes its whole time");
     return withFolder(async (root) => {
       const node = await NodeProcess.start(["start", ...freePorts(root)]);
       const socket = await hangingRequest(node);
@@ -81,7 +80,6 @@ describe("exit codes of start", function () {
     }));
 
   it("2 with one line for a key file that cannot be used, and nothing is touched", function () {
-    fullRunOnly(this, "five processes");
     return withFolder(async (root) => {
       const key = `${"A".repeat(42)}A=`;
       for (const text of ["", "# none\n", "short\n", `${key}\n${key}\n`, `${key.slice(0, -1)}\n`]) {

@@ -4,7 +4,7 @@ import { Agent, request } from "node:https";
 import { join } from "node:path";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 import { TestAuthority, type TestCertificate } from "./_test_certificates.ts";
-import { NodeProcess, freePorts, fullRunOnly, hangUp, runDnd } from "./_test_process.ts";
+import { NodeProcess, freePorts, hangUp, runDnd } from "./_test_process.ts";
 import { until, withFolder } from "./_test_utils.ts";
 
 interface Answer {
@@ -160,7 +160,6 @@ describe("HTTPS of a process", function () {
     }));
 
   it("is spoken by the client commands", function () {
-    fullRunOnly(this, "six processes");
     return withFolder(async (root) => {
       const authority = new TestAuthority("ours");
       const tls = write(root, authority.issue());
