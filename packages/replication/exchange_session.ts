@@ -20,7 +20,7 @@
  * digest is what makes a session resumable.
  */
 import type { Entry } from "@dnd/store";
-import { compareVersions, stampOf, StorageError } from "@dnd/store";
+import { compareVersions, StorageError } from "@dnd/store";
 import type {
   ExchangeHost,
   ExchangeResult,
@@ -29,15 +29,17 @@ import type {
   SessionView,
 } from "./_exchange_host.ts";
 import { ExchangeServe } from "./_exchange_serve.ts";
+import { settleTerms } from "./_exchange_terms.ts";
 import { ExchangeWalk } from "./_exchange_walk.ts";
 import type { SizedFrame } from "./entry_frames.ts";
 import { entryBytes } from "./entry_bytes.ts";
 import { ExchangeError, expectPeer } from "./exchange_error.ts";
+import { FrameFlow } from "./_frame_flow.ts";
 import { PartAssembler } from "./part_assembler.ts";
 import { peekSafely } from "./replica_map.ts";
 import type { ExchangePromise } from "./member_table.ts";
 import type { ExchangeDone, ExchangeOpen, Member, MemberPage } from "@dnd/protocol";
-import type { OutgoingMember, PeerFrame, ReplicationFrame } from "./wire.ts";
+import type { OutgoingMember, PeerFrame } from "./wire.ts";
 
 /** How a session begins. */
 export interface ExchangeSessionOptions {
@@ -55,13 +57,7 @@ type Phase = "pages" | "open" | "reap" | "compare" | "done" | "ended";
 
 const MEMBERS_PER_PAGE = 200;
 const MAX_PAGES = 64;
-/** Entries younger than this are on their way as rumors (rule 11). */
-const YOUNG_MS = 2000;
 const TICK_MS = 1000;
-/** From this delay of the event loop on frames are spaced out, and by how much at most (the floor). */
-const LATE_MS = 30;
-const MAX_SPACING_MS = 200;
-const BULK_BYTES = 8192;
 
 /** See the top of this file. */
 export class ExchangeSession implements SessionView {
@@ -71,18 +67,14 @@ export class ExchangeSession implements SessionView {
   readonly startedAt: number;
   reason: string;
   result: ExchangeResult | undefined;
-  sent = 0;
   received = 0;
-  bytesSent = 0;
   bytesReceived = 0;
   /** Entries that were new here. */
   applied = 0;
 
   readonly #host: ExchangeHost;
   readonly #parts = new PartAssembler();
-  readonly #control: SizedFrame[] = [];
-  readonly #unsent: number[] = [];
-  #unsentBytes = 0;
+  readonly #flow: FrameFlow;
   #phase: Phase = "pages";
   #pages = 0;
   #members: Member[] = [];
@@ -96,16 +88,25 @@ export class ExchangeSession implements SessionView {
   #refused = 0;
   #early = Infinity;
   #progressAt: number;
-  #notBefore = 0;
 
   constructor(host: ExchangeHost, options: ExchangeSessionOptions) {
     this.#host = host;
     this.stream = options.stream;
+    this.#flow = new FrameFlow(host, options.stream);
     this.peer = options.peer;
     this.role = options.role;
     this.reason = options.reason;
     this.startedAt = options.now;
     this.#progressAt = options.now;
+  }
+
+  /** Entries and bytes that were sent. */
+  get sent(): number {
+    return this.#flow.entries;
+  }
+
+  get bytesSent(): number {
+    return this.#flow.bytes;
   }
 
   /** What the peer said it holds; for progress. */
@@ -137,9 +138,7 @@ export class ExchangeSession implements SessionView {
 
   /** A frame that was sent has been taken by the stream. */
   handleSent(now: number): void {
-    const bytes = this.#unsent.shift();
-    if (bytes === undefined || this.#phase === "ended") return;
-    this.#unsentBytes -= bytes;
+    if (!this.#flow.handleSent() || this.#phase === "ended") return;
     this.#progressAt = now;
     this.#pump(now);
   }
@@ -166,7 +165,7 @@ export class ExchangeSession implements SessionView {
 
   /** Refuses to serve. */
   refuse(now: number, code: string, retryAfterMs: number): void {
-    this.#queue({ type: "refusal", code, retryAfterMs }, 32);
+    this.#flow.queue({ type: "refusal", code, retryAfterMs }, 32);
     this.#pump(now);
     this.#end(now, code, {});
   }
@@ -222,7 +221,7 @@ export class ExchangeSession implements SessionView {
       const page = members.slice(i, i + MEMBERS_PER_PAGE);
       const last = i + MEMBERS_PER_PAGE >= members.length;
       const bytes = page.reduce((sum, member) => sum + 128 + (member.metadata?.length ?? 0), 16);
-      this.#queue({ type: "memberPage", members: page, last }, bytes);
+      this.#flow.queue({ type: "memberPage", members: page, last }, bytes);
     }
   }
 
@@ -250,7 +249,7 @@ export class ExchangeSession implements SessionView {
   }
 
   #queueOpen(open: OwnOpen): void {
-    this.#queue({ type: "exchangeOpen", ...open }, 96 + open.heard.length * 36);
+    this.#flow.queue({ type: "exchangeOpen", ...open }, 96 + open.heard.length * 36);
   }
 
   #handleOpen(open: ExchangeOpen, now: number): void {
@@ -268,31 +267,18 @@ export class ExchangeSession implements SessionView {
     }
     const own = this.#ownOpen;
     expectPeer(own !== undefined, "an opening before its time");
-    const missed = open.ready && own.below < open.horizon;
-    const peerMissed = own.ready && open.below < own.horizon;
-    const terms: ExchangeTerms = {
-      horizon: Math.max(own.ready ? own.horizon : 0, open.ready ? open.horizon : 0),
-      // If each is below the other they never met: both keep everything (rule 1).
-      below: missed && !peerMissed,
-      peerBelow: peerMissed && !missed,
-      joins: !own.ready && open.ready,
-      cutoff:
-        this.reason === "difference" || this.reason === "periodic"
-          ? Math.min(stampOf(now - YOUNG_MS), this.#host.onWaySince(this.peer, now) - 1)
-          : Infinity,
-    };
+    const { role, reason } = this;
+    const onWaySince = this.#host.onWaySince(this.peer, now);
+    const settled = settleTerms({ own, peer: open, role, reason, onWaySince }, now);
+    const { terms, met, drives } = settled;
     this.#terms = terms;
-    const drives =
-      own.ready === open.ready
-        ? terms.below || (!terms.peerBelow && this.role === "opener")
-        : terms.joins;
     this.#serve = new ExchangeServe(this.#host, terms);
     if (drives) {
       const copyAfter = open.copies ? this.#host.copyAfter(this) : undefined;
       this.#walk = new ExchangeWalk(this.#host, this.peer, terms, copyAfter);
     }
     this.#phase = "reap";
-    this.#host.settled(this, { terms, met: !(missed && peerMissed) }, now);
+    this.#host.settled(this, { terms, met }, now);
   }
 
   // ----------------------------------------------------------------------------------- comparing
@@ -312,7 +298,7 @@ export class ExchangeSession implements SessionView {
     const keys = this.#host.map.damaged(500);
     if (keys.length === 0) return;
     this.#damaged = new Set(keys);
-    this.#queue({ type: "want", sequence: 0, keys }, 24 + keys.length * 32);
+    this.#flow.queue({ type: "want", sequence: 0, keys }, 24 + keys.length * 32);
   }
 
   #handleEntries(entries: readonly Entry[], now: number): void {
@@ -391,7 +377,7 @@ export class ExchangeSession implements SessionView {
   #sendDone(code: string): DoneMessage {
     const message = this.#doneMessage(code);
     this.#doneSent = true;
-    this.#queue({ type: "exchangeDone", ...message }, 48);
+    this.#flow.queue({ type: "exchangeDone", ...message }, 48);
     return message;
   }
 
@@ -455,34 +441,9 @@ export class ExchangeSession implements SessionView {
 
   // ---------------------------------------------------------------------------------------- output
 
-  #queue(frame: ReplicationFrame, bytes: number): void {
-    this.#control.push({ frame, bytes, entries: 0 });
-  }
-
   #pump(now: number): void {
     if (this.#phase === "reap") this.#reap();
-    for (;;) {
-      if (this.#control.length === 0 && (this.#isFull() || now < this.#notBefore)) return;
-      const next = this.#control.shift() ?? this.#next(now);
-      if (next === undefined) return;
-      this.#unsent.push(next.bytes);
-      this.#unsentBytes += next.bytes;
-      this.bytesSent += next.bytes;
-      this.sent += next.entries;
-      this.#host.send(this.stream, next.frame);
-      if (next.bytes > BULK_BYTES && this.#host.delayMs > LATE_MS) {
-        const spacing = Math.min(MAX_SPACING_MS, 2 * this.#host.delayMs);
-        this.#notBefore = now + spacing;
-        this.#host.throttled();
-        this.#host.wake(this.stream, spacing);
-      }
-    }
-  }
-
-  /** One bulk frame at a time: reading and encoding many in one turn would hold up the event loop. */
-  #isFull(): boolean {
-    if (this.#unsentBytes >= this.#host.options.windowBytes) return true;
-    return this.#unsent.some((bytes) => bytes > BULK_BYTES);
+    this.#flow.pump(now, () => this.#next(now));
   }
 
   #next(now: number): SizedFrame | undefined {
@@ -500,6 +461,6 @@ export class ExchangeSession implements SessionView {
     }
     this.#limitCode = limit !== "" && !walk.done ? limit : "";
     this.#sendDone(this.#limitCode);
-    return this.#control.shift();
+    return this.#flow.shift();
   }
 }
