@@ -15,6 +15,10 @@ export const MAX_WORDS = 320;
 /** The words to be taken in: four bytes each, the first one lowest. */
 export const words: Int32Array = new Int32Array(MAX_WORDS);
 
+/** The same as bytes: the platform copies them faster than a loop can put words together. */
+const wordBytes = new Uint8Array(words.buffer);
+const BIG_ENDIAN = new Uint8Array(new Int32Array([1]).buffer)[0] === 0;
+
 /** The four lanes of the hash that is being made. */
 export const lanes: Int32Array = new Int32Array(4);
 
@@ -29,14 +33,25 @@ export function begin(key0: number = KEY_0, key1: number = KEY_1): void {
   lanes[3] = 0x74656462 ^ key1;
 }
 
-/** Takes in the first `count` of the {@linkcode words}, or of others. */
-export function absorb(count: number, source: Int32Array = words): void {
+/**
+ * Takes in the first `count` of the {@linkcode words}, or of others.
+ *
+ * @param ends whether those are the last ones; {@linkcode result} holds the hash afterwards
+ */
+export function absorb(count: number, source: Int32Array = words, ends: boolean = false): void {
   let v0 = lanes[0] ?? 0;
   let v1 = lanes[1] ?? 0;
   let v2 = lanes[2] ?? 0;
   let v3 = lanes[3] ?? 0;
-  for (let i = 0; i < count; i += 1) {
-    const word = source[i] ?? 0;
+  const end = ends ? count + 4 : count; // two words of zeros are the four rounds of an end
+  for (let i = 0; i < end; i += 1) {
+    let word = 0;
+    if (i < count) word = source[i] ?? 0;
+    else if (i === count) v2 ^= 0xee;
+    else if (i === count + 2) {
+      result[0] = v1 ^ v3;
+      v1 ^= 0xdd;
+    }
     v3 ^= word;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -65,17 +80,7 @@ export function absorb(count: number, source: Int32Array = words): void {
   lanes[1] = v1;
   lanes[2] = v2;
   lanes[3] = v3;
-}
-
-/** Ends a hash whose last word has been taken in; {@linkcode result} holds it afterwards. */
-export function finish(): void {
-  words[0] = words[1] = 0; // two words of zeros are the four rounds of an end
-  lanes[2] = (lanes[2] ?? 0) ^ 0xee;
-  absorb(2);
-  result[0] = (lanes[1] ?? 0) ^ (lanes[3] ?? 0);
-  lanes[1] = (lanes[1] ?? 0) ^ 0xdd;
-  absorb(2);
-  result[1] = (lanes[1] ?? 0) ^ (lanes[3] ?? 0);
+  result[1] = v1 ^ v3;
 }
 
 /**
@@ -111,30 +116,27 @@ export function layAscii(text: string, at: number): number {
 }
 
 /**
- * Takes in bytes, however many, filled up with zeros to a whole word.
+ * Lays out bytes as words, from word `at` on, filled up with zeros; takes in what does not fit.
  *
- * @param length ends the hash: the number of bytes that were hashed in all, whose lowest 8 bits go into
- * the last word
+ * @param end how many of the bytes
+ * @returns the word that holds the bytes left over by the last whole one: 0 to 3 of them
  */
-export function absorbBytes(bytes: Uint8Array, end: number, length?: number): void {
-  let at = 0;
-  let i = 0;
-  for (const whole = end & ~3; i < whole; i += 4) {
-    words[at] =
-      (bytes[i] ?? 0) |
-      ((bytes[i + 1] ?? 0) << 8) |
-      ((bytes[i + 2] ?? 0) << 16) |
-      ((bytes[i + 3] ?? 0) << 24);
-    at += 1;
-    if (at < MAX_WORDS - 1) continue;
-    absorb(at);
-    at = 0;
+export function layBytes(bytes: Uint8Array, end: number, at: number): number {
+  for (let from = 0; ; at = 0) {
+    const count = Math.min(end - from, 4 * (MAX_WORDS - 1 - at));
+    const last = at + (count >> 2);
+    words[last] = 0;
+    wordBytes.set(count === bytes.length ? bytes : bytes.subarray(from, from + count), 4 * at);
+    if (BIG_ENDIAN) for (let i = at; i <= last; i += 1) words[i] = swap(words[i] ?? 0);
+    from += count;
+    if (from === end) return last;
+    absorb(last);
   }
-  let rest = length === undefined ? 0 : length << 24;
-  if (i < end || length !== undefined) {
-    for (let shift = 0; i < end; i += 1, shift += 8) rest |= (bytes[i] ?? 0) << shift;
-    words[at] = rest;
-    at += 1;
-  }
-  absorb(at);
+}
+
+/** The lowest four bytes of a number in the other order. */
+export function swap(number: number): number {
+  return (
+    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | ((number >>> 24) & 0xff)
+  );
 }

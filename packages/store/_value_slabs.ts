@@ -21,7 +21,7 @@ import { NO_BYTES } from "./stored_entry.ts";
  */
 export class ValueSlabs {
   /** By number, rising. */
-  readonly #slabs = new Map<number, Uint8Array>();
+  readonly #slabs = new Map<number, ArrayBufferLike>();
 
   /** Values in buffers of their own, by row. */
   readonly #large = new Map<number, Uint8Array>();
@@ -68,14 +68,14 @@ export class ValueSlabs {
     const size = Math.max(1024, 2 * this.#filling.length);
     this.#filling = new Uint8Array(Math.min(MAX_SLAB_BYTES, size));
     this.#number += 1;
-    this.#slabs.set(this.#number, this.#filling);
+    this.#slabs.set(this.#number, this.#filling.buffer);
     this.#at = 0;
   }
 
   /** The bytes of a value, without a copy. */
   view(row: number, slab: number, span: number): Uint8Array {
     if (slab === LARGE) return this.#large.get(row) ?? NO_BYTES;
-    const { buffer } = this.#slabs.get(slab) ?? NO_BYTES;
+    const buffer = this.#slabs.get(slab) ?? NO_BYTES.buffer;
     return new Uint8Array(buffer, span >>> LENGTH_BITS, span & LENGTH_MASK);
   }
 

@@ -49,16 +49,7 @@
  *
  * @module
  */
-import {
-  absorb,
-  absorbBytes,
-  begin,
-  finish,
-  lanes,
-  layAscii,
-  result,
-  words,
-} from "./_half_sip_hash.ts";
+import { absorb, begin, lanes, layAscii, layBytes, result, swap, words } from "./_half_sip_hash.ts";
 import { MAX_KEY_BYTES } from "./limits.ts";
 
 /** The number of the hash functions and their key, on disk and in the hello (rule 5). */
@@ -113,18 +104,14 @@ export function hashKey(key: string): number {
     const { read, written } = encoder.encodeInto(key, keyBytes);
     if (read < length) return -1;
     length = written;
-    absorbBytes(keyBytes, length, length);
-  } else {
-    if ((length & 3) === 0) {
-      words[end] = 0;
-      end += 1;
-    }
-    words[end - 1] = (words[end - 1] ?? 0) | (length << 24);
-    absorb(end);
-  }
+    end = layBytes(keyBytes, length, 0);
+  } else if ((length & 3) === 0) words[end] = 0;
+  else end -= 1;
+  words[end] = (words[end] ?? 0) | (length << 24);
+  absorb(end + 1);
   copy(lanes, keyState);
   keyLength = length;
-  finish();
+  absorb(0, words, true);
   hashedKey = key;
   hashedHigh = result[0] ?? 0;
   hashedLow = result[1] ?? 0;
@@ -150,8 +137,7 @@ export function hashFingerprint(
   tail[tailEnd] = node.length | (keyLength << 16);
   tail[tailEnd + 1] = (4 * ((keyLength >>> 2) + 1 + tailEnd + 1)) << 24;
   copy(keyState, lanes);
-  absorb(tailEnd + 2, tail);
-  finish();
+  absorb(tailEnd + 2, tail, true);
 }
 
 /** Copies four lanes; for so few, `set` takes longer. */
@@ -165,7 +151,6 @@ export function hashContent(content: Content): void {
   begin();
   words[0] = words[1] = words[2] = 0;
   let end = 3;
-  let extraBytes = 0;
   if (content.deleted === true) words[0] = 1;
   if (expiresAt !== undefined) {
     words[0] |= swap(Math.floor(expiresAt / 0x100000000));
@@ -176,20 +161,15 @@ export function hashContent(content: Content): void {
     end = layAscii(contentType, 3);
   }
   if (extra !== undefined) words[2] |= swap(extra.length);
-  absorb(end);
+  let length = 4 * end + value.length;
   if (extra !== undefined) {
-    absorbBytes(extra, extra.length);
-    extraBytes = (extra.length + 3) & ~3;
+    length += (extra.length + 3) & ~3;
+    end = layBytes(extra, extra.length, end);
+    if ((extra.length & 3) !== 0) end += 1;
   }
-  absorbBytes(value, value.length, 4 * end + extraBytes + value.length);
-  finish();
-}
-
-/** The lowest four bytes of a number in the other order. */
-function swap(number: number): number {
-  return (
-    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | ((number >>> 24) & 0xff)
-  );
+  end = layBytes(value, value.length, end);
+  words[end] = (words[end] ?? 0) | (length << 24);
+  absorb(end + 1, words, true);
 }
 
 /** Signed words, as of a hash its two halves, as bytes, big-endian. */

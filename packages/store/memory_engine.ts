@@ -164,7 +164,8 @@ export class MemoryEngine implements Engine {
 
   #checkMissing(key: string): void {
     this.admit();
-    if (this.#damaged.has(key)) throw new DamagedError(key, { marked: true });
+    if (this.#damaged.size > 0 && this.#damaged.has(key))
+      throw new DamagedError(key, { marked: true });
   }
 
   #find(key: string): number {
