@@ -2,29 +2,21 @@ import type { Entry } from "@dnd/store";
 import { ALGORITHM } from "@dnd/store";
 import type { Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
-import { Backpressure } from "./_backpressure.ts";
 import type { Context, Peer } from "./_context.ts";
 import { expiryNow, isReachable, readNow, tellMisbehaved } from "./_context.ts";
-import { ClockCheck } from "./_clock_check.ts";
+import { EffectLog } from "./_effect_log.ts";
 import { ExchangeError } from "./exchange_error.ts";
-import { Exchanges } from "./_exchanges.ts";
-import { ExchangeWiring, placeOf } from "./_exchange_wiring.ts";
-import { Leaving } from "./_leaving.ts";
+import { placeOf } from "./_exchange_wiring.ts";
 import { MemberTable } from "./member_table.ts";
-import { Occasions } from "./_occasions.ts";
-import { Promises } from "./_promises.ts";
-import { Pushes } from "./_pushes.ts";
+import { createParts, type ReplicatorParts } from "./_replicator_parts.ts";
 import { RecentDigests } from "./recent_digests.ts";
-import { Readiness } from "./_readiness.ts";
 import type { FollowOptions } from "./_receipts.ts";
-import { Receipts } from "./_receipts.ts";
 import type { ReplicationEffect, StreamPurpose } from "./replication_effect.ts";
 import type { ReplicationMetrics } from "./replication_metrics.ts";
 import { createMetrics } from "./replication_metrics.ts";
 import type { ReplicationOptions } from "./replication_options.ts";
 import { resolveReplicationOptions } from "./replication_options.ts";
 import type { MemberNews, ReplicationStatus, ReplicatorDependencies } from "./replicator_types.ts";
-import { Rumors } from "./_rumors.ts";
 import { TrustedTime } from "./trusted_time.ts";
 import type { IncomingUpdate, OutgoingSummary, PeerFrame } from "./wire.ts";
 
@@ -53,21 +45,9 @@ export class Replicator {
   readonly metrics: ReplicationMetrics = createMetrics();
   readonly #context: Context;
   readonly #peers = new Map<string, Peer>();
-  readonly #rumors: Rumors;
-  readonly #promises: Promises;
-  readonly #readiness: Readiness;
-  readonly #exchanges: Exchanges;
-  readonly #wiring: ExchangeWiring;
-  readonly #pushes: Pushes;
-  readonly #receipts: Receipts;
-  readonly #occasions: Occasions;
-  readonly #clockCheck: ClockCheck;
-  readonly #leaving: Leaving;
+  readonly #parts: ReplicatorParts;
   readonly #hasSeeds: boolean;
-  #effects: ReplicationEffect[] = [];
-  #callbacks: ((now: number) => void)[] = [];
-  readonly #marks = new Map<number, ((now: number) => void)[]>();
-  #mark = 0;
+  readonly #log = new EffectLog();
   #stream = 0;
   #failed = false;
 
@@ -87,48 +67,13 @@ export class Replicator {
       generation: dependencies.generation,
       misbehavedAt: new Map(),
       delayMs: 0,
-      emit: (effect) => this.#effects.push(effect),
-      onCommitted: (callback) => this.#callbacks.push(callback),
+      emit: (effect) => this.#log.emit(effect),
+      onCommitted: (callback) => this.#log.onCommitted(callback),
     };
-    const context = this.#context;
-    const nextStream = (): number => (this.#stream += 1);
-    const backpressure = new Backpressure(context);
-    this.#rumors = new Rumors(context, {
-      pushLarge: (entry, to, now) => {
-        for (const peer of to) this.#pushes.push(peer, entry, { now });
-      },
-      pushBulk: (bulk, now) => this.#pushes.pushBulk(bulk, now),
-      isStreamed: (peer, now) => this.#pushes.isStreamed(peer, now),
-      onDropped: (now, peer) => this.#occasions.handleDropped(now, peer),
-    });
-    this.#promises = new Promises(context);
-    this.#readiness = new Readiness(context, this.#promises);
-    this.#pushes = new Pushes(context, this.#rumors, {
-      backpressure,
-      isReady: () => this.#readiness.ready,
-      nextStream,
-    });
-    this.#receipts = new Receipts(context, this.#pushes);
-    this.#wiring = new ExchangeWiring(context, {
-      rumors: this.#rumors,
-      backpressure,
-      promises: this.#promises,
-      readiness: this.#readiness,
+    this.#parts = createParts(this.#context, {
       members: dependencies.members ?? (() => []),
-      onWaySince: (peer, now) => this.#pushes.onWaySince(peer, now),
-      onComplete: (session, result, now) => {
-        this.#occasions.handleComplete(session.peer, session.startedAt);
-        this.#leaving.handleComplete(session, result.peerReady, now);
-      },
+      nextStream: () => (this.#stream += 1),
     });
-    this.#exchanges = new Exchanges(context, this.#wiring, nextStream);
-    this.#wiring.exchanges = this.#exchanges;
-    const promises = this.#promises;
-    const readiness = this.#readiness;
-    const exchanges = this.#exchanges;
-    this.#occasions = new Occasions(context, { promises, readiness, exchanges });
-    this.#clockCheck = new ClockCheck(context, { promises, readiness, rumors: this.#rumors });
-    this.#leaving = new Leaving(context, { promises, exchanges });
   }
 
   // ------------------------------------------------------------------------------------- inputs
@@ -137,13 +82,13 @@ export class Replicator {
   start(now: number): ReplicationEffect[] {
     return this.#do(() => {
       const { table, generation, options } = this.#context;
-      this.#promises.load();
-      this.#wiring.load();
+      this.#parts.promises.load();
+      this.#parts.wiring.load();
       table.reenter(generation);
-      this.#promises.persist(now);
-      this.#readiness.start(this.#hasSeeds);
-      this.#readiness.handleSeeds(this.#hasSeeds, now);
-      this.#occasions.schedulePeriodic();
+      this.#parts.promises.persist(now);
+      this.#parts.readiness.start(this.#hasSeeds);
+      this.#parts.readiness.handleSeeds(this.#hasSeeds, now);
+      this.#parts.occasions.schedulePeriodic();
       this.#emitTick(options.promiseIntervalMs);
     });
   }
@@ -152,21 +97,21 @@ export class Replicator {
   handleWrite(entries: readonly Entry[], now: number): ReplicationEffect[] {
     return this.#do(() => {
       this.#context.recent.note(this.#context.map.digest(), now);
-      this.#rumors.tell(entries, now);
+      this.#parts.rumors.tell(entries, now);
     });
   }
 
   /** Sends what waits in the outbox: at the end of each turn of the event loop in which there was a write. */
   flush(now: number): ReplicationEffect[] {
-    return this.#do(() => this.#rumors.flush(now));
+    return this.#do(() => this.#parts.rumors.flush(now));
   }
 
   /** A rumor came. */
   handleUpdate(from: string, update: IncomingUpdate, now: number): ReplicationEffect[] {
     return this.#do(() => {
       try {
-        this.#rumors.handleUpdate(from, update, now);
-        this.#rumors.flushSoon(now);
+        this.#parts.rumors.handleUpdate(from, update, now);
+        this.#parts.rumors.flushSoon(now);
       } catch (error) {
         if (!(error instanceof ExchangeError)) throw error;
         this.metrics.rumorsRefused += update.entries.length;
@@ -189,8 +134,8 @@ export class Replicator {
       if (wall !== undefined) {
         time.observe(from, { wall, now, ...(rttMs === undefined ? {} : { rttMs }) });
       }
-      this.#clockCheck.run(now);
-      this.#readiness.handleContact();
+      this.#parts.clockCheck.run(now);
+      this.#parts.readiness.handleContact();
       const ready = (summary.flags & SUMMARY_READY) !== 0;
       const peer = this.#peers.get(from);
       if (peer !== undefined) {
@@ -205,7 +150,7 @@ export class Replicator {
         ready,
       });
       if (!table.isIn(from)) return;
-      this.#occasions.compare(from, summary, ready, now);
+      this.#parts.occasions.compare(from, summary, ready, now);
     });
   }
 
@@ -215,12 +160,12 @@ export class Replicator {
       const { table, map, time } = this.#context;
       const { id, state, generation, seen = 0, departed = 0 } = news;
       if (id === map.node) {
-        this.#wiring.handleOwnRecord({ state, generation }, { peer: "", mutual: false, now });
+        this.#parts.wiring.handleOwnRecord({ state, generation }, { peer: "", mutual: false, now });
         return;
       }
       const place = placeOf(state);
       if (table.merge(id, { state: place, generation, departed, seen, ready: news.ready })) {
-        this.#promises.touch();
+        this.#parts.promises.touch();
       }
       let peer = this.#peers.get(id);
       if (peer === undefined) {
@@ -234,13 +179,13 @@ export class Replicator {
       if (place === "forgotten") this.metrics.forgottenMembers += 1;
       if (!isReachable(peer)) {
         time.forget(id);
-        this.#occasions.reset(id);
-        if (place !== "in") this.#exchanges.forget(id);
-      } else if (!was || !this.#promises.ready) {
-        this.#readiness.handleContact();
-        this.#occasions.greet(peer, now);
+        this.#parts.occasions.reset(id);
+        if (place !== "in") this.#parts.exchanges.forget(id);
+      } else if (!was || !this.#parts.promises.ready) {
+        this.#parts.readiness.handleContact();
+        this.#parts.occasions.greet(peer, now);
       }
-      this.#readiness.handleMembers(now);
+      this.#parts.readiness.handleMembers(now);
     });
   }
 
@@ -250,27 +195,27 @@ export class Replicator {
       const { table, map } = this.#context;
       const record = table.records.get(id);
       this.#peers.delete(id);
-      this.#exchanges.forget(id);
+      this.#parts.exchanges.forget(id);
       if (record === undefined || record.state !== "in") return;
       const departed = map.clock({ now });
       table.merge(id, { ...record, state: "forgotten", departed });
-      this.#promises.touch();
+      this.#parts.promises.touch();
     });
   }
 
   /** `open-stream`: it is open. */
   handleStreamOpened(stream: number, now: number): ReplicationEffect[] {
     return this.#do(() => {
-      this.#exchanges.sessions.get(stream)?.start(now);
-      this.#pushes.handleOpened(stream);
+      this.#parts.exchanges.sessions.get(stream)?.start(now);
+      this.#parts.pushes.handleOpened(stream);
     });
   }
 
   /** A stream ended, or could not be opened. */
   handleStreamClosed(stream: number, now: number, reason = "closed"): ReplicationEffect[] {
     return this.#do(() => {
-      this.#exchanges.sessions.get(stream)?.handleClosed(now, reason);
-      this.#pushes.handleClosed(stream, now);
+      this.#parts.exchanges.sessions.get(stream)?.handleClosed(now, reason);
+      this.#parts.pushes.handleClosed(stream, now);
     });
   }
 
@@ -282,9 +227,9 @@ export class Replicator {
   ): { readonly stream: number; readonly effects: ReplicationEffect[] } {
     const stream = (this.#stream += 1);
     const effects = this.#do(() => {
-      this.#readiness.handleContact();
-      if (purpose === "exchange") this.#exchanges.accept(peer, stream, now);
-      else this.#pushes.accept(peer, stream);
+      this.#parts.readiness.handleContact();
+      if (purpose === "exchange") this.#parts.exchanges.accept(peer, stream, now);
+      else this.#parts.pushes.accept(peer, stream);
     });
     return { stream, effects };
   }
@@ -292,18 +237,18 @@ export class Replicator {
   /** A frame came on a stream. */
   handleFrame(stream: number, frame: PeerFrame, now: number): ReplicationEffect[] {
     return this.#do(() => {
-      const session = this.#exchanges.sessions.get(stream);
+      const session = this.#parts.exchanges.sessions.get(stream);
       if (session !== undefined) session.handleFrame(frame, now);
-      else if (this.#pushes.has(stream)) this.#pushes.handleFrame(stream, frame, now);
-      this.#rumors.flushSoon(now);
+      else if (this.#parts.pushes.has(stream)) this.#parts.pushes.handleFrame(stream, frame, now);
+      this.#parts.rumors.flushSoon(now);
     });
   }
 
   /** A frame of ours has been taken by its stream. */
   handleSent(stream: number, now: number): ReplicationEffect[] {
     return this.#do(() => {
-      this.#exchanges.sessions.get(stream)?.handleSent(now);
-      this.#pushes.handleSent(stream);
+      this.#parts.exchanges.sessions.get(stream)?.handleSent(now);
+      this.#parts.pushes.handleSent(stream);
     });
   }
 
@@ -311,36 +256,30 @@ export class Replicator {
   handleTimer(token: string, now: number): ReplicationEffect[] {
     return this.#do(() => {
       const [name, id] = token.split(":");
-      if (name === "flush") this.#rumors.handleFlushTimer(now);
-      else if (name === "waiting") this.#rumors.handleWaitingTimer(now);
-      else if (name === "exchange") this.#exchanges.handleTimer(now);
-      else if (name === "session") this.#exchanges.sessions.get(Number(id))?.handleTimer(now);
-      else if (name === "promises") this.#promises.handleTimer(now);
-      else if (name === "reap") this.#promises.handleReapTimer();
-      else if (name === "ready") this.#readiness.handleTimer(now);
-      else if (name === "receipt") this.#receipts.handleTimer(Number(id), now);
-      else if (name === "explain") this.#receipts.handleExplainTimer(Number(id));
-      else if (name === "periodic") this.#occasions.handlePeriodic(now);
+      if (name === "flush") this.#parts.rumors.handleFlushTimer(now);
+      else if (name === "waiting") this.#parts.rumors.handleWaitingTimer(now);
+      else if (name === "exchange") this.#parts.exchanges.handleTimer(now);
+      else if (name === "session") this.#parts.exchanges.sessions.get(Number(id))?.handleTimer(now);
+      else if (name === "promises") this.#parts.promises.handleTimer(now);
+      else if (name === "reap") this.#parts.promises.handleReapTimer();
+      else if (name === "ready") this.#parts.readiness.handleTimer(now);
+      else if (name === "receipt") this.#parts.receipts.handleTimer(Number(id), now);
+      else if (name === "explain") this.#parts.receipts.handleExplainTimer(Number(id));
+      else if (name === "periodic") this.#parts.occasions.handlePeriodic(now);
       else if (name === "tick") this.#handleTick(now);
-      else if (name === "leave") this.#leaving.handleTimer();
+      else if (name === "leave") this.#parts.leaving.handleTimer();
     });
   }
 
   /** Everything up to this mark is durable. */
   handleCommitted(mark: number, now: number): ReplicationEffect[] {
-    return this.#do(() => {
-      for (const [held, callbacks] of [...this.#marks]) {
-        if (held > mark) break;
-        this.#marks.delete(held);
-        for (const callback of callbacks) callback(now);
-      }
-    });
+    return this.#do(() => this.#log.handleCommitted(mark, now));
   }
 
   /** The storage failed for good: nothing is merged, confirmed or promised any more (rule 17). */
   handleStorageFailed(now: number): ReplicationEffect[] {
     const effects = this.#do(() => {
-      for (const session of [...this.#exchanges.sessions.values()]) {
+      for (const session of [...this.#parts.exchanges.sessions.values()]) {
         this.#context.emit({ type: "close-stream", stream: session.stream, error: "storage" });
         session.handleClosed(now, "storage");
       }
@@ -356,7 +295,7 @@ export class Replicator {
 
   /** Whether there is somebody to call: seeds other than this node, or remembered members. */
   handleSeeds(hasSeeds: boolean, now: number): ReplicationEffect[] {
-    return this.#do(() => this.#readiness.handleSeeds(hasSeeds, now));
+    return this.#do(() => this.#parts.readiness.handleSeeds(hasSeeds, now));
   }
 
   // ---------------------------------------------------------------------------------- questions
@@ -374,8 +313,8 @@ export class Replicator {
       scope: new Uint8Array(0),
       horizon: map.horizon,
       flags:
-        (this.#readiness.ready ? SUMMARY_READY : 0) |
-        (this.#occasions.isUntold(this.#rumors.droppedAt) ? SUMMARY_DROPPED : 0),
+        (this.#parts.readiness.ready ? SUMMARY_READY : 0) |
+        (this.#parts.occasions.isUntold(this.#parts.rumors.droppedAt) ? SUMMARY_DROPPED : 0),
       seen: table.announcedSeen,
     };
   }
@@ -385,22 +324,22 @@ export class Replicator {
     const { map, table, time } = this.#context;
     const { stamp } = table.watermark();
     return {
-      ready: this.#readiness.ready,
-      alone: this.#promises.alone,
-      skewed: this.#readiness.skewed,
+      ready: this.#parts.readiness.ready,
+      alone: this.#parts.promises.alone,
+      skewed: this.#parts.readiness.skewed,
       aheadMs: time.aheadMs(),
       seen: table.announcedSeen,
       watermark: stamp,
       horizon: map.horizon,
-      heldBackBy: this.#promises.heldBack,
-      exchanges: [...this.#exchanges.sessions.values()],
-      skewedNodes: Object.fromEntries(this.#rumors.skewedNodes),
+      heldBackBy: this.#parts.promises.heldBack,
+      exchanges: [...this.#parts.exchanges.sessions.values()],
+      skewedNodes: Object.fromEntries(this.#parts.rumors.skewedNodes),
     };
   }
 
   /** Whether this node is ready (rule 12). */
   get ready(): boolean {
-    return this.#readiness.ready;
+    return this.#parts.readiness.ready;
   }
 
   /** Whether a member is known and in (rule 1). */
@@ -458,7 +397,7 @@ export class Replicator {
 
   /** Rule 18: `n` = ready members that did not leave and are not forgotten, dead ones and this node included. */
   writeTargets(): number {
-    let n = this.#readiness.ready ? 1 : 0;
+    let n = this.#parts.readiness.ready ? 1 : 0;
     for (const id of this.#context.table.records.keys()) {
       if (id !== this.#context.map.node && this.isWriteTarget(id)) n += 1;
     }
@@ -467,7 +406,7 @@ export class Replicator {
 
   /** Whether a member is one of {@link writeTargets}. */
   isWriteTarget(id: string): boolean {
-    if (id === this.#context.map.node) return this.#readiness.ready;
+    if (id === this.#context.map.node) return this.#parts.readiness.ready;
     const record = this.#context.table.records.get(id);
     return record?.state === "in" && record.ready;
   }
@@ -485,14 +424,14 @@ export class Replicator {
   ): { readonly receipt: number; readonly effects: ReplicationEffect[] } {
     let receipt = 0;
     const effects = this.#do(() => {
-      receipt = this.#receipts.follow(entry, options, now);
+      receipt = this.#parts.receipts.follow(entry, options, now);
     });
     return { receipt, effects };
   }
 
   /** Opens an exchange with a member as soon as there is room, whatever the pace of the pair. */
   exchangeWith(peer: string, now: number): ReplicationEffect[] {
-    return this.#do(() => this.#exchanges.request(peer, "operator", now));
+    return this.#do(() => this.#parts.exchanges.request(peer, "operator", now));
   }
 
   /** Asks all members what they hold of a key; the answer is an `explained` event. */
@@ -502,7 +441,7 @@ export class Replicator {
   ): { readonly request: number; readonly effects: ReplicationEffect[] } {
     let request = 0;
     const effects = this.#do(() => {
-      request = this.#receipts.explain(key, now);
+      request = this.#parts.receipts.explain(key, now);
     });
     return { request, effects };
   }
@@ -512,32 +451,22 @@ export class Replicator {
    * answer is an event `left` with the departure stamp, or `leave-failed`.
    */
   leave(now: number): ReplicationEffect[] {
-    return this.#do(() => this.#leaving.start(now));
+    return this.#do(() => this.#parts.leaving.start(now));
   }
 
   // ------------------------------------------------------------------------------------- inside
 
   #do(action: () => void): ReplicationEffect[] {
-    if (this.#failed) return [];
-    action();
-    if (this.#callbacks.length > 0) {
-      this.#mark += 1;
-      this.#marks.set(this.#mark, this.#callbacks);
-      this.#callbacks = [];
-      this.#effects.push({ type: "commit", mark: this.#mark });
-    }
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
+    return this.#failed ? [] : this.#log.run(action);
   }
 
   /** Keeps `seen` of a quiet node and its horizon going. */
   #handleTick(now: number): void {
-    this.#promises.persist(now);
+    this.#parts.promises.persist(now);
     this.#emitTick(
       Math.max(this.#context.options.promiseIntervalMs, this.#context.options.horizonStepMs / 2),
     );
-    this.#occasions.greetAll(now);
+    this.#parts.occasions.greetAll(now);
   }
 
   #emitTick(delayMs: number): void {
