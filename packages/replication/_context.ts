@@ -16,6 +16,12 @@ export interface Peer {
   ready: boolean;
 }
 
+/** See {@linkcode Context.crossings}. */
+export interface Crossing {
+  readonly horizon: number;
+  crossed: boolean;
+}
+
 /** What the parts of a replicator share. */
 export interface Context {
   readonly map: ReplicaMap;
@@ -24,6 +30,12 @@ export interface Context {
   readonly table: MemberTable;
   readonly time: TrustedTime;
   readonly metrics: ReplicationMetrics;
+
+  /**
+   * By the number of its stream, each session in which this node takes the peer's state below a horizon: what else
+   * comes below that meanwhile was not compared with the peer, who may have reaped its delete (rule 1).
+   */
+  readonly crossings: Map<number, Crossing>;
 
   /** What the map's digest was a moment ago. */
   readonly recent: RecentDigests;

@@ -54,6 +54,12 @@ export interface ExchangeHost {
     now: number,
   ): void;
 
+  /**
+   * Whether something came from elsewhere, below the horizon of a session in which this side takes the peer's
+   * state: it was not compared, and the peer may have forgotten its delete (rule 1).
+   */
+  isCrossed(session: SessionView): boolean;
+
   /** Merges what came; `early`: the earliest stamp that has to wait (rule 8). */
   merge(
     session: SessionView,

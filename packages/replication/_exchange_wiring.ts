@@ -215,6 +215,8 @@ export class ExchangeWiring implements ExchangeHost {
   ): void {
     this.#seenFor.delete(session.peer);
     if (!outcome.met) notify(this.#context, { type: "merged-clusters", peer: session.peer });
+    const { below, joins, horizon } = outcome.terms;
+    if (below || joins) this.#context.crossings.set(session.stream, { horizon, crossed: false });
     const clock = session.peerOpen?.clock ?? 0;
     const { maxDriftMs } = this.options;
     // A joining node's clock starts above that of the member that admits it (rule 1).
@@ -223,13 +225,20 @@ export class ExchangeWiring implements ExchangeHost {
     }
   }
 
+  isCrossed(session: SessionView): boolean {
+    return this.#context.crossings.get(session.stream)?.crossed === true;
+  }
+
   merge(
     session: SessionView,
     entries: readonly Entry[],
     { now, late }: { readonly now: number; readonly late: boolean },
   ): MergeSummary {
     const passOn = PASS_ON_REASONS.has(session.reason) && entries.length <= PASS_ON_ENTRIES;
-    const summary = this.#parts.rumors.merge(session.peer, entries, { now, passOn, late });
+    const summary = this.#parts.rumors.merge(session.peer, entries, {
+      ...{ now, passOn, late },
+      session: session.stream,
+    });
     let bytes = 0;
     for (const entry of entries) bytes += entry.key.length + entry.value.length + 64;
     this.#parts.backpressure.took(session.stream, bytes);
@@ -263,6 +272,7 @@ export class ExchangeWiring implements ExchangeHost {
 
   finished(session: SessionView, result: ExchangeResult, now: number): void {
     this.#progress.delete(session.stream);
+    this.#context.crossings.delete(session.stream);
     this.#parts.backpressure.forget(session.stream);
     const { table } = this.#context;
     const { promises, readiness } = this.#parts;

@@ -126,6 +126,7 @@ export class Rumors {
   handleUpdate(from: string, update: IncomingUpdate, now: number): void {
     const { metrics } = this.#context;
     const results = this.#merge(from, update.entries, now, true).results;
+    this.#noteCrossings(update.entries, results);
     for (const result of results) {
       if (result === "applied") metrics.rumorsApplied += 1;
       else if (result === "superseded") metrics.rumorsSuperseded += 1;
@@ -141,9 +142,16 @@ export class Rumors {
   merge(
     from: string,
     entries: readonly Entry[],
-    options: { readonly now: number; readonly passOn: boolean; readonly late?: boolean },
+    options: {
+      readonly now: number;
+      readonly passOn: boolean;
+      readonly late?: boolean;
+      /** Stream of the exchange that they come from. */
+      readonly session?: number;
+    },
   ): MergeSummary & { readonly results: readonly MergeResult[] } {
     const outcome = this.#merge(from, entries, options.now, options.late ?? false);
+    this.#noteCrossings(entries, outcome.results, options.session);
     if (options.passOn) this.#passOn(from, entries, outcome.results, options.now);
     return outcome;
   }
@@ -222,6 +230,18 @@ export class Rumors {
     if (applied > 0) this.#context.recent.note(map.digest(), now);
     if (early !== Infinity) this.#scheduleWaiting(now);
     return { applied, refused, early, results };
+  }
+
+  #noteCrossings(
+    entries: readonly Entry[],
+    results: readonly MergeResult[],
+    session?: number,
+  ): void {
+    for (const [stream, crossing] of this.#context.crossings) {
+      if (stream === session || crossing.crossed) continue;
+      const isBelow = ({ version }: Entry): boolean => version.time <= crossing.horizon;
+      crossing.crossed = entries.some((entry, i) => results[i] === "applied" && isBelow(entry));
+    }
   }
 
   #passOn(

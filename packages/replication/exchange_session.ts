@@ -360,7 +360,8 @@ export class ExchangeSession implements SessionView {
   }
 
   #doneMessage(reason: string): DoneMessage {
-    const code = reason === "" && this.#isOvertaken() ? "horizon" : reason;
+    const again = reason === "" && (this.#isOvertaken() || this.#host.isCrossed(this));
+    const code = again ? "horizon" : reason;
     const young = this.#walk?.young === true || this.#serve?.young === true;
     const cutoff = this.#terms?.cutoff ?? Infinity;
     const refused = this.#refused > 0;

@@ -62,6 +62,7 @@ export class Replicator {
       table: new MemberTable(map.node),
       time: new TrustedTime(resolved),
       metrics: this.metrics,
+      crossings: new Map(),
       recent: new RecentDigests(),
       peers: this.#peers,
       generation: dependencies.generation,
