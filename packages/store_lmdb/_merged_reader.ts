@@ -88,10 +88,8 @@ export class MergedReader {
       const entry = this.#stored(key);
       if (entry?.counter === counter) found.push(entry);
     }
-    for (const { entry } of this.#overlay.all()) {
-      if (entry !== undefined && entry.counter > after) found.push(entry);
-    }
-    return found.sort((a, b) => a.counter - b.counter).slice(0, limit);
+    const waiting = this.#overlay.entriesAfter(after, limit);
+    return [...found, ...waiting].sort((a, b) => a.counter - b.counter).slice(0, limit);
   }
 
   heads(low: number, high: number): Head[] {

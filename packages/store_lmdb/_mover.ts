@@ -13,9 +13,10 @@ import type { RowWriter } from "./_environment.ts";
 import type { Group, PendingChange } from "./_group.ts";
 import { journalRow } from "./_journal.ts";
 import { ChangeWriter, rowBytes } from "./_row_writer.ts";
+import { sortedByKey, sortedByNumber } from "./_sorting.ts";
 
 /** A run begins when so many bytes of changes wait, however few changes these are. */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
  * A run is worth the changes of so many commits like the one that it would go with. Heads lie in the order of
@@ -26,9 +27,6 @@ const COMMITS = 16;
 
 /** No run waits for more bytes than this. */
 const MOST_BULK_BYTES = 32 * 1024 * 1024;
-
-/** More than a run ever has changes; with 32 bits of a hash before it a number is still exact. */
-const PLACES = 2 ** 21;
 
 /** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
@@ -197,11 +195,16 @@ function newRun(groups: readonly Moved[]): Run {
   const changes = [...last.values()];
   const entries: StoredEntry[] = [];
   for (const { entry } of changes) if (entry !== undefined) entries.push(entry);
-  const heads = byHash(entries);
   // Mostly they are in order, as those of a copy: then this is one look at each.
-  if (!isSorted(changes, isBefore)) changes.sort((a, b) => (isBefore(a, b) ? -1 : 1));
-  if (!isSorted(entries, isEarlier)) entries.sort((a, b) => a.counter - b.counter);
-  return { groups, changes, heads, counters: entries, done: 0 };
+  return {
+    groups,
+    changes: isSorted(changes, isBefore) ? changes : sortedByKey(changes),
+    heads: sortedByNumber(entries, ({ keyHash }) => keyHash >>> 0),
+    counters: isSorted(entries, isEarlier)
+      ? entries
+      : sortedByNumber(entries, ({ counter }) => counter),
+    done: 0,
+  };
 }
 
 function isBefore(a: PendingChange, b: PendingChange): boolean {
@@ -212,25 +215,13 @@ function isEarlier(a: StoredEntry, b: StoredEntry): boolean {
   return a.counter < b.counter;
 }
 
-function isSorted<T>(list: readonly T[], isBefore: (a: T, b: T) => boolean): boolean {
+function isSorted<T>(list: readonly T[], isOrdered: (a: T, b: T) => boolean): boolean {
   let before: T | undefined;
   for (const item of list) {
-    if (before !== undefined && !isBefore(before, item)) return false;
+    if (before !== undefined && !isOrdered(before, item)) return false;
     before = item;
   }
   return true;
-}
-
-/** Entries in the order of their hashes, sorted as numbers of hash and place: a tenth of comparing entries. */
-function byHash(entries: readonly StoredEntry[]): StoredEntry[] {
-  const numbers = new Float64Array(entries.length);
-  for (const [i, { keyHash }] of entries.entries()) numbers[i] = (keyHash >>> 0) * PLACES + i;
-  const sorted: StoredEntry[] = [];
-  for (const number of numbers.sort()) {
-    const entry = entries[number % PLACES];
-    if (entry !== undefined) sorted.push(entry);
-  }
-  return sorted;
 }
 
 function sizeOf({ changes, heads, counters }: Run): number {

@@ -1,9 +1,13 @@
 // What was written and is not in its rows on disk yet: it waits for its commit, or lies in the journal. Reads
-// ask here first; what they find here hides what the rows say of the key. Changes lie in the order in which they were made, which is the order of their
-// counters.
+// ask here first; what they find here hides what the rows say of the key. There are tens of thousands of
+// changes, so what is asked for has an order of its own here: keys, counters, leaves, and the earliest time.
 import { compareKeys, expiryIndexTime, reapIndexTime } from "@dnd/store";
 import type { StoredEntry, TimeIndex } from "@dnd/store";
 import type { PendingChange } from "./_group.ts";
+import { OverlayKeys } from "./_overlay_keys.ts";
+
+/** Beside as many entries as there are, so many that were replaced or dropped may lie in the log. */
+const MOST_STALE = 256;
 
 /** Whether a key is in a range of keys. */
 export interface KeyRange {
@@ -17,10 +21,25 @@ export interface KeyRange {
 export class Overlay {
   readonly #changes = new Map<string, PendingChange>();
 
+  /** Entries in the order of their counters, some of which are not there any more. */
+  #log: StoredEntry[] = [];
+
+  /** Those that came with a lower counter than one before them: an entry that expired keeps its own. */
+  readonly #late = new Set<StoredEntry>();
+
+  /** The keys in their order; made when a range is first asked for, dropped when the overlay runs empty. */
+  #keys: OverlayKeys | undefined;
+
   /** Keys by leaf; made when a leaf is first asked for, dropped when the overlay runs empty. */
   #leaves: Map<number, Set<string>> | undefined;
 
   readonly #times: Record<TimeIndex, Map<string, number>> = { expiry: new Map(), reap: new Map() };
+
+  /** The earliest of these times, if it is known. */
+  readonly #earliest: Record<TimeIndex, number | undefined> = {
+    expiry: undefined,
+    reap: undefined,
+  };
 
   /** How many keys have changes here. */
   get size(): number {
@@ -33,17 +52,39 @@ export class Overlay {
 
   set(change: PendingChange): void {
     const { key, entry } = change;
-    if (this.#changes.has(key)) this.#changes.delete(key); // to the end
+    if (this.#changes.has(key))
+      this.#changes.delete(key); // to the end
+    else this.#keys?.add(key);
     this.#changes.set(key, change);
+    if (entry !== undefined) this.#logEntry(entry);
     this.#setTime("expiry", key, entry === undefined ? undefined : expiryIndexTime(entry));
     this.#setTime("reap", key, entry === undefined ? undefined : reapIndexTime(entry));
     if (this.#leaves !== undefined) addToLeaf(this.#leaves, change);
   }
 
+  #logEntry(entry: StoredEntry): void {
+    const log = this.#log;
+    if (entry.counter <= (log.at(-1)?.counter ?? 0)) this.#late.add(entry);
+    else log.push(entry);
+    if (log.length + this.#late.size <= 2 * this.#changes.size + MOST_STALE) return;
+    this.#log = log.filter((logged) => this.#isThere(logged));
+    for (const late of this.#late) if (!this.#isThere(late)) this.#late.delete(late);
+  }
+
+  #isThere(entry: StoredEntry): boolean {
+    return this.#changes.get(entry.key)?.entry === entry;
+  }
+
   #setTime(index: TimeIndex, key: string, time: number | undefined): void {
     const times = this.#times[index];
-    if (time !== undefined) times.set(key, time);
-    else if (times.size > 0) times.delete(key);
+    if (time === undefined && times.size === 0) return;
+    const earliest = this.#earliest[index];
+    if (earliest !== undefined && times.get(key) === earliest) this.#earliest[index] = undefined;
+    else if (earliest !== undefined && time !== undefined && time < earliest) {
+      this.#earliest[index] = time;
+    }
+    if (time === undefined) times.delete(key);
+    else times.set(key, time);
   }
 
   /** Forgets changes that are in their rows now, unless the key has changed since. */
@@ -55,7 +96,11 @@ export class Overlay {
       this.#setTime("reap", change.key, undefined);
       if (this.#leaves !== undefined) removeFromLeaf(this.#leaves, change);
     }
-    if (this.#changes.size === 0) this.#leaves = undefined;
+    if (this.#changes.size > 0) return;
+    this.#leaves = undefined;
+    this.#keys = undefined;
+    this.#log = [];
+    this.#late.clear();
   }
 
   /** All changes, oldest first. */
@@ -76,16 +121,45 @@ export class Overlay {
     }
   }
 
-  /** The first entries of a range, by key; at least `limit` of them if there are so many. */
+  /** The first entries of a range, by key. */
   entries(range: KeyRange, limit: number): StoredEntry[] {
-    let found: StoredEntry[] = [];
-    const most = 2 * limit + 64;
-    for (const { key, entry } of this.#changes.values()) {
-      if (entry === undefined || !isInRange(key, range)) continue;
-      found.push(entry);
-      if (found.length >= most) found = firstByKey(found, limit);
+    const changes = this.#changes;
+    if (changes.size === 0) return [];
+    this.#keys ??= new OverlayKeys(changes.keys());
+    const isThere = (key: string): boolean => changes.has(key);
+    const { inOrder, unsorted } = this.#keys.from(startOf(range), isThere, changes.size);
+    const found: StoredEntry[] = [];
+    for (const key of inOrder) {
+      if (found.length >= limit || isBehind(key, range)) break;
+      const entry = changes.get(key)?.entry;
+      if (entry !== undefined && isInRange(key, range)) found.push(entry);
     }
-    return firstByKey(found, limit);
+    for (const key of unsorted) {
+      const entry = changes.get(key)?.entry;
+      if (entry !== undefined && isInRange(key, range)) found.push(entry);
+    }
+    return found.sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
+  }
+
+  /** The first entries behind a counter, in the order of their counters. */
+  entriesAfter(counter: number, limit: number): StoredEntry[] {
+    const log = this.#log;
+    let low = 0;
+    for (let high = log.length; low < high;) {
+      const middle = (low + high) >>> 1;
+      if ((log[middle]?.counter ?? 0) <= counter) low = middle + 1;
+      else high = middle;
+    }
+    const found: StoredEntry[] = [];
+    for (; low < log.length && found.length < limit; low += 1) {
+      const entry = log[low];
+      if (entry !== undefined && this.#isThere(entry)) found.push(entry);
+    }
+    if (this.#late.size === 0) return found;
+    for (const entry of this.#late) {
+      if (entry.counter > counter && this.#isThere(entry)) found.push(entry);
+    }
+    return found.sort((a, b) => a.counter - b.counter).slice(0, limit);
   }
 
   /** Entries of an index with a time of at most `upTo`. */
@@ -100,12 +174,27 @@ export class Overlay {
 
   /** The earliest time in an index. */
   firstDue(index: TimeIndex): number | undefined {
-    let first: number | undefined;
-    for (const time of this.#times[index].values()) {
-      if (first === undefined || time < first) first = time;
-    }
+    const times = this.#times[index];
+    if (times.size === 0) return undefined;
+    let first = this.#earliest[index];
+    if (first !== undefined) return first;
+    first = Infinity;
+    for (const time of times.values()) first = Math.min(first, time);
+    this.#earliest[index] = first;
     return first;
   }
+}
+
+/** The first key that a range may hold. */
+function startOf({ prefix = "", from = "", after = "" }: KeyRange): string {
+  const start = compareKeys(prefix, from) > 0 ? prefix : from;
+  return compareKeys(start, after) > 0 ? start : after;
+}
+
+/** Whether a key lies behind a range. */
+function isBehind(key: string, { prefix = "", before }: KeyRange): boolean {
+  if (before !== undefined && compareKeys(key, before) >= 0) return true;
+  return !key.startsWith(prefix) && compareKeys(key, prefix) > 0;
 }
 
 function addToLeaf(leaves: Map<number, Set<string>>, { key, entry, base }: PendingChange): void {
@@ -125,10 +214,6 @@ function removeFromLeaf(
   if (keyHash === undefined) return;
   const keys = leaves.get(keyHash >>> 17);
   if (keys?.delete(key) === true && keys.size === 0) leaves.delete(keyHash >>> 17);
-}
-
-function firstByKey(entries: StoredEntry[], limit: number): StoredEntry[] {
-  return entries.sort((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
 }
 
 /** Whether a key lies in a range. */

@@ -16,7 +16,7 @@ const WRITERS = 16;
 const [folder = "", cycle = "0", sync = "sync"] = process.argv.slice(2);
 const random = randomFrom(Number(cycle));
 const noSync = sync === "no-sync";
-const journalChanges = [1, 8, 50, 2048][Number(cycle) % 4];
+const journalChanges = [1, 8, 50, 16_384][Number(cycle) % 4];
 const engine = await openEngineWith({ folder, journalChanges }, (path) =>
   openEnvironment(path, { noSync }),
 );

@@ -33,7 +33,7 @@ import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
 
 const DEFAULT_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_DEADLINE_MS = 30_000;
-const DEFAULT_JOURNAL = 2048;
+const DEFAULT_JOURNAL = 16_384;
 
 const DEFAULT_IDLE_MS = 1_000;
 
