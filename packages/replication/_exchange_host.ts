@@ -1,5 +1,5 @@
 import type { Entry, Head, StoredEntry } from "@dnd/store";
-import { reapIndexTime } from "@dnd/store";
+import { reapIndexTime } from "@dnd/store/engine";
 import type { ExchangePromise } from "./member_table.ts";
 import { peekSafely, type ReplicaMap } from "./replica_map.ts";
 import type { ResolvedReplicationOptions } from "./replication_options.ts";

@@ -1,5 +1,5 @@
 import type { Entry } from "@dnd/store";
-import { StoredEntry } from "@dnd/store";
+import { StoredEntry } from "@dnd/store/engine";
 import { utf8Bytes } from "./entry_bytes.ts";
 import type { SizedFrame } from "./entry_frames.ts";
 import { entryFrames } from "./entry_frames.ts";

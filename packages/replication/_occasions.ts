@@ -1,4 +1,4 @@
-import { ALGORITHM } from "@dnd/store";
+import { ALGORITHM } from "@dnd/store/engine";
 import type { Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";

@@ -1,5 +1,5 @@
 import type { Entry } from "@dnd/store";
-import { NO_BYTES } from "@dnd/store";
+import { NO_BYTES } from "@dnd/store/engine";
 import { entryBytes } from "./entry_bytes.ts";
 import type { ReplicationFrame } from "./wire.ts";
 

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { describe, it } from "mocha";
-import { hashKey, lastHash, stampOf } from "@dnd/store";
+import { stampOf } from "@dnd/store";
+import { hashKey, lastHash } from "@dnd/store/engine";
 import { bytesOf, idOf, START_MS, TestCluster } from "./_test_utils.ts";
 
 /** Two nodes that know each other and hear no rumor. */

@@ -1,5 +1,5 @@
 import type { Entry } from "@dnd/store";
-import { ALGORITHM } from "@dnd/store";
+import { ALGORITHM } from "@dnd/store/engine";
 import type { Summary } from "@dnd/protocol";
 import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";

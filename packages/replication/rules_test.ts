@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { describe, it } from "mocha";
-import { compareVersions, MemoryEngine, stampOf, TIME_ORIGIN_MS, VersionedMap } from "@dnd/store";
+import { compareVersions, MemoryEngine, stampOf, VersionedMap } from "@dnd/store";
+import { TIME_ORIGIN_MS } from "@dnd/store/engine";
 import { SUMMARY_DROPPED } from "@dnd/protocol";
 import { Replicator } from "./replicator.ts";
 import { bytesOf, idOf, START_MS, TestCluster, type TestNode } from "./_test_utils.ts";

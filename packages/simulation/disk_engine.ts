@@ -7,11 +7,10 @@ import {
   type Head,
   type MapState,
   MemoryEngine,
-  newMapState,
   type ScanOptions,
-  StoredEntry,
   type TimeIndex,
 } from "@dnd/store";
+import { newMapState, StoredEntry } from "@dnd/store/engine";
 
 /** What a simulated disk holds: whole batches, in the order in which they were committed. */
 export interface SimulatedDisk {

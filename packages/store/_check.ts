@@ -1,7 +1,12 @@
 import { InputRangeError, InputTypeError } from "./errors.ts";
-import { MAX_EXPIRES_AT_MS, MAX_EXTRA_BYTES, MAX_TTL_MS, MAX_VALUE_BYTES } from "./limits.ts";
+import {
+  MAX_EXPIRES_AT_MS,
+  MAX_EXTRA_BYTES,
+  MAX_TTL_MS,
+  MAX_VALUE_BYTES,
+  MAX_STAMP,
+} from "./limits.ts";
 import type { Entry } from "./entry.ts";
-import { MAX_STAMP } from "./version.ts";
 import { hashKey } from "./hash.ts";
 
 const NODE_ID = /^[a-z0-9]{1,32}$/;
@@ -82,6 +87,11 @@ export function checkText(name: string, text: unknown, form: RegExp = /^/): void
   throw invalid(name, text, `a string like ${form.source}`);
 }
 
+/** Checks that texts are some, each under its name. */
+export function checkTexts(texts: Readonly<Record<string, unknown>>): void {
+  for (const [name, text] of Object.entries(texts)) checkText(name, text);
+}
+
 /** Checks named values, as an engine stores them. */
 export function checkMeta(
   meta: Iterable<readonly [name: string, bytes: Uint8Array | undefined]>,
@@ -94,14 +104,16 @@ export function checkMeta(
 
 /** @throws {InputRangeError} `invalid-argument` if it is not a time from 0 to the end of `Date` */
 export function checkTime(name: string, ms: unknown): asserts ms is number {
-  if (typeof ms === "number" && ms >= 0 && ms <= MAX_EXPIRES_AT_MS) return;
-  throw outOfRange(name, ms, "milliseconds since 1970");
+  if (!isWithin(ms, 0, MAX_EXPIRES_AT_MS)) throw outOfRange(name, ms, "milliseconds since 1970");
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is not from 1 ms to 100 years */
 export function checkTtl(ttlMs: number): void {
-  if (typeof ttlMs === "number" && ttlMs >= 1 && ttlMs <= MAX_TTL_MS) return;
-  throw outOfRange("ttlMs", ttlMs, "1 millisecond to 100 years");
+  if (!isWithin(ttlMs, 1, MAX_TTL_MS)) throw outOfRange("ttlMs", ttlMs, "1 ms to 100 years");
+}
+
+function isWithin(number: unknown, min: number, max: number): number is number {
+  return typeof number === "number" && number >= min && number <= max;
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is no integer from `min` to `max` */
@@ -146,7 +158,8 @@ export function checkObject(name: string, value: unknown): void {
   if (typeof value !== "object" || value === null) throw invalid(name, value, "an object");
 }
 
-function invalid(
+/** The error that says which argument was wrong, what it was, and what it should have been. */
+export function invalid(
   name: string,
   value: unknown,
   wanted: string,
@@ -166,5 +179,5 @@ function describe(value: unknown): string {
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 61)}...` : value);
   }
   if (value instanceof Uint8Array) return `${value.length} bytes`;
-  return typeof value === "object" && value !== null ? "an object" : String(value);
+  return Object(value) === value ? `this ${typeof value}` : String(value);
 }

@@ -35,17 +35,20 @@ export class Core {
   declare readonly maxDriftMs: number;
   declare readonly maxValueBytes: number;
 
-  applied = 0;
-  superseded = 0;
-  refused = 0;
-  correctedLeaves = 0;
+  /** What happened since the map was made: see `MapStatistics`. */
+  readonly counts: Record<"applied" | "superseded" | "refused" | "correctedLeaves", number> = {
+    applied: 0,
+    superseded: 0,
+    refused: 0,
+    correctedLeaves: 0,
+  };
   readonly refusedByNode: Map<string, number> = new Map<string, number>();
 
   readonly #wallClock: (() => number) | undefined;
 
   constructor(options: VersionedMapOptions) {
-    const { node, engine = new MemoryEngine(), maxDriftMs = 500 } = options;
-    const { maxValueBytes = MAX_VALUE_BYTES } = options;
+    const { node, engine = new MemoryEngine() } = options;
+    const { maxDriftMs = 500, maxValueBytes = MAX_VALUE_BYTES } = options;
     checkNode(node);
     checkCount("maxDriftMs", maxDriftMs, 0);
     checkCount("maxValueBytes", maxValueBytes, 0);
@@ -158,7 +161,7 @@ export class Core {
 
   /** Counts a refused entry under the node that made it (rule 8), with bounded memory. */
   countRefused(node: string): void {
-    this.refused += 1;
+    this.counts.refused += 1;
     const known = this.refusedByNode.has(node) || this.refusedByNode.size < MAX_NAMES;
     const name = known ? node : "*";
     this.refusedByNode.set(name, (this.refusedByNode.get(name) ?? 0) + 1);

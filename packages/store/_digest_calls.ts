@@ -8,7 +8,7 @@ import { toBytes } from "./hash.ts";
 /** The sum of a node: see `VersionedMap.digestNode`. */
 export function digestNode(core: Core, level: number, index: number): Uint8Array {
   checkNode(level, index, 0, DEEPEST_LEVEL);
-  if (level === 0) return toBytes(core.tree.high(0, 0), core.tree.low(0, 0));
+  if (level <= LEAF_LEVEL) return toBytes(core.tree.sums(level, index));
   const at = 8 * (index % FAN_OUT);
   return digestChildren(core, level - 1, Math.floor(index / FAN_OUT)).slice(at, at + 8);
 }
@@ -16,23 +16,15 @@ export function digestNode(core: Core, level: number, index: number): Uint8Array
 /** The 32 sums below a node: see `VersionedMap.digestChildren`. */
 export function digestChildren(core: Core, level: number, index: number): Uint8Array {
   checkNode(level, index, 0, DEEPEST_LEVEL - 1);
+  if (level < LEAF_LEVEL) return toBytes(core.tree.sums(level + 1, index * FAN_OUT, FAN_OUT));
   const sums = new Int32Array(2 * FAN_OUT);
-  const toggle = (child: number, high: number, low: number): void => {
-    sums[2 * child] = (sums[2 * child] ?? 0) ^ high;
-    sums[2 * child + 1] = (sums[2 * child + 1] ?? 0) ^ low;
-  };
-  if (level < LEAF_LEVEL) {
-    for (let child = 0; child < FAN_OUT; child += 1) {
-      const below = index * FAN_OUT + child;
-      toggle(child, core.tree.high(level + 1, below), core.tree.low(level + 1, below));
-    }
-  } else {
-    const shift = 32 - 5 * (level + 1);
-    for (const { keyHash, fingerprintHigh, fingerprintLow } of list(core, level, index)) {
-      toggle((keyHash >>> shift) & (FAN_OUT - 1), fingerprintHigh, fingerprintLow);
-    }
+  const shift = 32 - 5 * (level + 1);
+  for (const { keyHash, fingerprintHigh, fingerprintLow } of list(core, level, index)) {
+    const at = 2 * ((keyHash >>> shift) & (FAN_OUT - 1));
+    sums[at] = (sums[at] ?? 0) ^ fingerprintHigh;
+    sums[at + 1] = (sums[at + 1] ?? 0) ^ fingerprintLow;
   }
-  return toBytes(...sums);
+  return toBytes(sums);
 }
 
 /** The heads below a node: see `VersionedMap.digestEntries`. */
@@ -50,14 +42,13 @@ function list(core: Core, level: number, index: number): Head[] {
 
 /** Listing a leaf recomputes its sum; one that is wrong is corrected, durably, and counted (rule 6). */
 function correct(core: Core, leaf: number, heads: readonly Head[]): void {
-  let high = core.tree.high(LEAF_LEVEL, leaf);
-  let low = core.tree.low(LEAF_LEVEL, leaf);
+  let [high = 0, low = 0] = core.tree.sums(LEAF_LEVEL, leaf);
   for (const head of heads) {
     high ^= head.fingerprintHigh;
     low ^= head.fingerprintLow;
   }
   if ((high | low) === 0) return;
-  core.correctedLeaves += 1;
+  core.counts.correctedLeaves += 1;
   core.write([], { corrections: [{ leaf, high, low }] });
 }
 

@@ -54,11 +54,6 @@ export class EntryRows {
   readonly #lastOrigins: Origin[] = [];
   #newest = NONE;
 
-  /** How many rows are not free. */
-  get size(): number {
-    return this.keys.length - this.#free.length;
-  }
-
   /** Puts an entry into a new row, at the end of the change log. */
   add(entry: StoredEntry): number {
     const row = this.#free.pop() ?? this.keys.length;

@@ -1,5 +1,5 @@
 import type { Core } from "./_core.ts";
-import type { EntryChange } from "./engine.ts";
+import type { EntryChange, TimeIndex } from "./engine.ts";
 import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import type { Version } from "./version.ts";
@@ -12,9 +12,7 @@ import { stripEntry } from "./_make_entry.ts";
 /** Strips what has expired: see `VersionedMap.expire`. */
 export function expireEntries(core: Core, now: number, limit: number): StoredEntry[] {
   const expired: StoredEntry[] = [];
-  while (expired.length < limit) {
-    const slice = core.engine.due("expiry", now, Math.min(SLICE, limit - expired.length));
-    if (slice.length === 0) break;
+  for (const slice of dueSlices(core, "expiry", { upTo: now, limit })) {
     core.write(slice.map((previous) => change(previous, stripEntry(previous))));
     for (const entry of slice) {
       expired.push(entry);
@@ -31,16 +29,27 @@ export function reapEntries(core: Core, horizon: number, limit: number): number 
   const rises = horizon > state.horizon;
   if (rises) state.horizon = horizon;
   let count = expireEntries(core, msOf(state.horizon), limit).length;
-  let written = false;
-  while (count < limit) {
-    const slice = core.engine.due("reap", state.horizon, Math.min(SLICE, limit - count));
-    if (slice.length === 0) break;
+  const before = count;
+  for (const slice of dueSlices(core, "reap", { upTo: state.horizon, limit: limit - count })) {
     removeEntries(core, slice);
     count += slice.length;
-    written = true;
   }
-  if (rises && !written) core.write([]);
+  if (rises && count === before) core.write([]);
   return count;
+}
+
+/** Entries of an index that are due, in slices, until none is left or there were enough. */
+function* dueSlices(
+  { engine }: Core,
+  index: TimeIndex,
+  { upTo, limit }: { readonly upTo: number; readonly limit: number },
+): Iterable<StoredEntry[]> {
+  for (let left = limit; left > 0;) {
+    const slice = engine.due(index, upTo, Math.min(SLICE, left));
+    if (slice.length === 0) return;
+    yield slice;
+    left -= slice.length;
+  }
 }
 
 /** Takes entries out without a trace: see `VersionedMap.forget`. */

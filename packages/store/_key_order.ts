@@ -28,7 +28,7 @@ export class KeyOrder {
   add(key: string): void {
     if (this.#sorted === undefined) return;
     this.#added.push(key);
-    if (this.#added.length > this.#rows.size) this.#sorted = undefined;
+    if (this.#added.length > 64 + this.#rows.keys.length / 8) this.#sorted = undefined;
   }
 
   /** Takes note that a key went. */
@@ -53,7 +53,7 @@ export class KeyOrder {
   #upToDate(): SortedChunks<string> {
     const added = this.#added;
     this.#added = [];
-    if (this.#sorted === undefined || added.length > 64 + this.#rows.size / 8) {
+    if (this.#sorted === undefined) {
       const keys = this.#rows.keys.filter((key) => key !== "");
       // without a function where it may be: ten times as fast
       keys.sort(keys.some(needsRank) ? compareKeys : undefined);

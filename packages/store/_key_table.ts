@@ -83,11 +83,9 @@ export class KeyTable {
       const place = cells[at + 1] ?? 0;
       if (place > 0) add(cells[at] ?? 0, place - 1);
     }
-    for (const crowd of this.#crowds.values()) {
-      for (const { keyHash, row } of crowd.values()) {
-        if (keyHash >>> 17 < low >>> 17 || keyHash >>> 17 > (high - 1) >>> 17) break;
-        add(keyHash, row);
-      }
+    for (const [leaf, crowd] of this.#crowds) {
+      if (leaf < low >>> 17 || leaf > (high - 1) >>> 17) continue;
+      for (const { keyHash, row } of crowd.values()) add(keyHash, row);
     }
     return found;
   }

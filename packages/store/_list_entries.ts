@@ -3,16 +3,21 @@ import type { Core } from "./_core.ts";
 import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { PAGE } from "./_sizes.ts";
-import { checkCount, checkText } from "./_check.ts";
+import { checkCount, checkTexts } from "./_check.ts";
 
 /** A sorted listing: see `VersionedMap.entries`. */
 export function listEntries(core: Core, options: EntriesOptions): Entry[] {
-  const { limit = Infinity, all = false } = options;
+  const {
+    prefix = "",
+    from = "",
+    after = "",
+    before = "",
+    limit = Infinity,
+    all = false,
+  } = options;
   const now = all ? 0 : core.now(options);
   checkCount("limit", limit, 0);
-  for (const name of ["prefix", "from", "after", "before"] as const) {
-    if (options[name] !== undefined) checkText(name, options[name]);
-  }
+  checkTexts({ prefix, from, after, before });
   const found: Entry[] = [];
   if (limit > 0) {
     for (const entry of scanAll(core, options, limit)) {

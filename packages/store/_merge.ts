@@ -1,4 +1,4 @@
-import type { MergeOptions, MergeResult, Refusal, RefusalReason } from "./map_options.ts";
+import type { MergeOptions, MergeResult, RefusalReason } from "./map_options.ts";
 import { MAX_CHANGES, MAX_CHANGES_IN_MEMORY } from "./_sizes.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import { aheadMs, type Core, type WriteExtras } from "./_core.ts";
@@ -7,7 +7,9 @@ import { finishEntry, stripEntry } from "./_make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
 import type { EntryChange } from "./engine.ts";
 import type { Entry } from "./entry.ts";
-import { compareEntries, isStripped } from "./merge_entries.ts";
+import { compareEntries } from "./merge_entries.ts";
+import { compareVersions } from "./version.ts";
+import { isStripped } from "./content_hash.ts";
 
 /**
  * Which batch has last changed a key with such a hash: a key that comes twice in one batch is looked for
@@ -23,7 +25,7 @@ export function mergeInto(
   options: MergeOptions = {},
 ): MergeResult[] {
   const { clock, engine, state } = core;
-  const list = Array.isArray(entries) ? (entries as readonly Entry[]) : [...entries];
+  const list = [...entries];
   const now = core.now(options);
   const { expiryNow = now, trustedNow = now, rumor } = options;
   checkTime("trustedNow", trustedNow);
@@ -40,8 +42,7 @@ export function mergeInto(
   const trusted = Math.max(now, trustedNow);
   const maxChanges = engine.durable ? MAX_CHANGES : MAX_CHANGES_IN_MEMORY;
   const results: MergeResult[] = [];
-  const refusals: Refusal[] = [];
-  const copies: Entry[] = [];
+  const reports: (() => void)[] = [];
   let changes: EntryChange[] = [];
 
   const flush = (last?: WriteExtras["meta"]): void => {
@@ -72,13 +73,13 @@ export function mergeInto(
     const isNew = !held || wins(entry, held);
     const stored = isNew ? store(core, entry, { trusted, expiryNow }) : undefined;
     if (isNew && stored === undefined) return "hash";
-    if (own && isNew && time > clock.last) copies.push(entry); // rule 19
+    if (own && isNew && time > clock.last) reports.push(() => options.onCopy?.(entry)); // rule 19
     clock.observe(time);
     if (!isNew) {
-      core.superseded += 1;
+      core.counts.superseded += 1;
       return "superseded";
     }
-    core.applied += 1;
+    core.counts.applied += 1;
     marks[mark] = lastMark;
     if (changes.push({ key, entry: stored, previous: held ?? undefined }) >= maxChanges) flush();
     return "applied";
@@ -93,14 +94,14 @@ export function mergeInto(
     const { version } = entry;
     core.countRefused(version.node);
     const ahead = aheadMs(version.time, trusted);
-    refusals.push({ index: results.length, entry, reason: result, aheadMs: ahead });
+    const refusal = { index: results.length, entry, reason: result, aheadMs: ahead };
+    reports.push(() => options.onRefused?.(refusal));
     results.push("refused");
   }
   if (changes.length > 0 || meta !== undefined) {
     flush(meta);
   }
-  for (const refusal of refusals) options.onRefused?.(refusal);
-  for (const entry of copies) options.onCopy?.(entry);
+  for (const report of reports) report();
   return results;
 }
 
@@ -151,9 +152,8 @@ function store(
 /** Whether an entry wins over the one that is held. */
 function wins(entry: Entry, held: StoredEntry): boolean {
   const { hash, version } = entry;
-  const { time, node } = held.version;
-  if (version.time !== time) return version.time > time;
-  if (version.node !== node) return version.node > node;
+  const order = compareVersions(version, held.version);
+  if (order !== 0) return order > 0;
   // The same write once more, which is what most of the second copies of rumors are.
   if (hash !== undefined && isHash(hash, held.hashHigh, held.hashLow)) return false;
   return compareEntries(entry, held) > 0;

@@ -16,10 +16,7 @@ export interface WatcherOptions extends WatchOptions {
 
 const END = { done: true, value: undefined } as const;
 
-type Waiting = {
-  readonly resolve: (result: IteratorResult<Change, undefined>) => void;
-  readonly reject: (error: Error) => void;
-};
+type Result = IteratorResult<Change, undefined>;
 
 /**
  * One reader of changes. Changes wait in a bounded buffer until they are committed and asked for; when
@@ -30,22 +27,19 @@ type Waiting = {
  */
 export class Watcher implements AsyncIterableIterator<Change, undefined> {
   readonly #options: WatcherOptions;
-  readonly #abort = (): void => this.end();
   /** What came last, in order, and before it what comes next, in reverse. */
   #buffer: Change[] = [];
   #next: Change[] = [];
   #bytes = 0;
   /** Where the next page begins, while it catches up. */
   #cursor: number | undefined;
-  #waiting: Waiting[] = [];
+  #waiting: ((result: Result | Promise<Result>) => void)[] = [];
   #ended = false;
   #error: Error | undefined;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
     this.#cursor = options.after;
-    if (options.signal?.aborted === true) this.#ended = true;
-    else options.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
   [Symbol.asyncIterator](): this {
@@ -56,17 +50,17 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
     this.end();
   }
 
-  async next(): Promise<IteratorResult<Change, undefined>> {
+  async next(): Promise<Result> {
     const value = this.#ready();
     if (value !== undefined) return { done: false, value };
     const error = this.#error;
     this.#error = undefined;
     if (error !== undefined) throw error;
     if (this.#ended) return END;
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  async return(): Promise<IteratorResult<Change, undefined>> {
+  async return(): Promise<Result> {
     this.end();
     this.#clear();
     this.#cursor = undefined;
@@ -100,7 +94,7 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
     while (this.#waiting.length > 0) {
       const change = this.#ready();
       if (change === undefined) return;
-      this.#waiting.shift()?.resolve({ done: false, value: change });
+      this.#waiting.shift()?.({ done: false, value: change });
     }
   }
 
@@ -108,7 +102,7 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
   fail(error: Error): void {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#error = error;
-    else waiting.reject(error);
+    else waiting(Promise.reject(error));
     this.end();
   }
 
@@ -116,8 +110,7 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#options.signal?.removeEventListener("abort", this.#abort);
-    for (const { resolve } of this.#waiting) resolve(END);
+    for (const resolve of this.#waiting) resolve(END);
     this.#waiting = [];
     this.#options.onEnd();
   }

@@ -23,14 +23,21 @@ export class Watchers {
     options: WatchOptions,
     source: { page: (after: number) => Change[]; counter: () => number },
   ): Watcher {
+    const { signal } = options;
+    const end = (): void => watcher.end();
     const watcher: Watcher = new Watcher({
       ...options,
       ...source,
       committed: () => this.#engine.committedCounter,
-      onEnd: () => this.#all.delete(watcher),
+      onEnd: () => {
+        this.#all.delete(watcher);
+        signal?.removeEventListener("abort", end);
+      },
       onReset: () => (this.resets += 1),
     });
-    if (options.signal?.aborted !== true) this.#all.add(watcher);
+    this.#all.add(watcher);
+    signal?.addEventListener("abort", end, { once: true });
+    if (signal?.aborted === true) end();
     return watcher;
   }
 

@@ -5,7 +5,7 @@
 //     npx nx run store:bench -- 200000 32       other numbers
 import type { Entry } from "./entry.ts";
 import { VersionedMap } from "./versioned_map.ts";
-import { hashOf } from "./merge_entries.ts";
+import { hashOf } from "./content_hash.ts";
 import process from "node:process";
 import { runInNewContext } from "node:vm";
 import { setFlagsFromString } from "node:v8";

@@ -1,21 +1,18 @@
-import { InputTypeError } from "./errors.ts";
+import { checkText, invalid } from "./_check.ts";
+import { LONE_SURROGATE } from "./_lone_surrogate.ts";
 import type { StandardSchema } from "./standard_schema.ts";
-import { checkSchema } from "./standard_schema.ts";
+import { checkSchema } from "./_check_schema.ts";
 
 /** Turns values into bytes and back. */
 export interface Codec<T> {
   /** The content type that is stored with the bytes. */
   readonly contentType: string;
 
-  /** @throws {InputTypeError} `invalid-argument` if the value cannot be encoded; nothing is stored */
+  /** @throws {InputTypeError} `invalid-argument` if the value cannot be encoded */
   encode(value: T): Uint8Array;
 
-  /** @throws {TypeError | SyntaxError} if the bytes are no such value */
+  /** @throws {InputTypeError} `invalid-argument` if the bytes are no such value */
   decode(bytes: Uint8Array): T;
-}
-
-function cannotEncode(as: string, why: string): Error {
-  return new InputTypeError("invalid-argument", `Cannot encode as ${as}: ${why}`);
 }
 
 const encoder = new TextEncoder();
@@ -32,11 +29,11 @@ export const bytes: Codec<Uint8Array> = {
 export const text: Codec<string> = {
   contentType: "text/plain;charset=utf-8",
   encode(value) {
-    if (typeof value !== "string") throw cannotEncode("text", `a ${typeof value}`);
-    if (/[\ud800-\udfff]/u.test(value)) throw cannotEncode("text", "it has a lone surrogate");
+    checkText("value", value);
+    if (LONE_SURROGATE.test(value)) throw invalid("value", value, "no lone surrogate");
     return encoder.encode(value);
   },
-  decode: (value) => decoder.decode(value),
+  decode: (value) => convert(value, "UTF-8", () => decoder.decode(value)),
 };
 
 /**
@@ -60,16 +57,20 @@ export function json<T = unknown>(schema?: StandardSchema<unknown, T>): Codec<T>
     contentType: "application/json",
     encode(value) {
       const checked = schema === undefined ? value : checkSchema(schema, value);
-      let encoded: string | undefined;
-      let why = `a ${typeof checked} has no JSON form`;
-      try {
-        encoded = JSON.stringify(checked);
-      } catch (error) {
-        why = String(error); // it refers to itself, or holds a bigint
-      }
-      if (encoded === undefined) throw cannotEncode("JSON", why);
+      const form = "what has a JSON form";
+      const encoded = convert(checked, form, () => JSON.stringify(checked) as string | undefined);
+      if (encoded === undefined) throw invalid("value", checked, form);
       return encoder.encode(encoded);
     },
-    decode: (value) => JSON.parse(decoder.decode(value)) as T,
+    decode: (value) => convert(value, "JSON", () => JSON.parse(decoder.decode(value)) as T),
   };
+}
+
+/** Converts a value; what is thrown says which value, and what was wrong with it. */
+function convert<R>(value: unknown, wanted: string, run: () => R): R {
+  try {
+    return run();
+  } catch (error) {
+    throw invalid("value", value, `${wanted}: ${String(error)}`);
+  }
 }

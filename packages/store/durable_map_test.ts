@@ -3,7 +3,8 @@
 import { type Batch, DamagedError, type EngineListener, type EngineState } from "./engine.ts";
 import { NOW, STAMP, bytesOf, textOf } from "./_test_utils.ts";
 import { MemoryEngine } from "./memory_engine.ts";
-import { STAMPS_PER_MS, stampOf } from "./version.ts";
+import { STAMPS_PER_MS } from "./limits.ts";
+import { stampOf } from "./version.ts";
 import { StorageError } from "./errors.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { VersionedMap } from "./versioned_map.ts";

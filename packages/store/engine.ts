@@ -1,7 +1,6 @@
 import type { Head, StoredEntry } from "./stored_entry.ts";
 import type { MapState } from "./map_state.ts";
 import { StorageError } from "./errors.ts";
-import { stampOf } from "./version.ts";
 
 /**
  * One change of one key, as a map hands it to its engine. With both entries in hand an engine updates
@@ -12,7 +11,7 @@ import { stampOf } from "./version.ts";
  * | key -> entry | | `entry.key` |
  * | key hash -> head (leaf listing) | `previous.keyHash`, key | `entry.keyHash`, key |
  * | counter -> key | `previous.counter` | `entry.counter` |
- * | expiry, reap | {@linkcode expiryIndexTime}, {@linkcode reapIndexTime} of `previous` | the same of `entry` |
+ * | expiry, reap | `expiryIndexTime`, `reapIndexTime` of `previous` | the same of `entry` |
  * | leaf sums | XOR the fingerprint of `previous` | XOR the fingerprint of `entry` |
  *
  * `keyHash >>> 17` is the leaf (0 to 32,767). `entry` and `previous` always have equal `keyHash`.
@@ -128,10 +127,11 @@ export interface EngineStatistics {
  * An engine knows nothing of merging: it stores what it is given, in order, and finds it again.
  *
  * Two indexes of time are kept apart, both freeze the layout of rule 6: *expiry* holds the entries that
- * will expire (by {@linkcode expiryIndexTime}), *reap* those that may be forgotten once the horizon has
- * passed them (by {@linkcode reapIndexTime}).
+ * will expire (by `expiryIndexTime`), *reap* those that may be forgotten once the horizon has
+ * passed them (by `reapIndexTime`).
  *
- * Whoever writes an engine runs the contract suite of `@dnd/store/engine-contract` against it.
+ * Whoever writes an engine finds what it needs in `@dnd/store/engine`, and runs the contract suite of
+ * `@dnd/store/engine-contract` against it.
  */
 export interface Engine {
   /** Whether what was committed is there after a restart. */
@@ -242,27 +242,6 @@ export interface Engine {
 
 /** The indexes of time that an engine keeps. */
 export type TimeIndex = "expiry" | "reap";
-
-/**
- * The place of an entry in the *expiry* index, in milliseconds since 1970.
- *
- * @returns `undefined` if it does not belong there: tombstones, stripped entries, those without a TTL
- */
-export function expiryIndexTime(entry: StoredEntry): number | undefined {
-  return entry.stripped || entry.deleted === true ? undefined : entry.expiresAt;
-}
-
-/**
- * The place of an entry in the *reap* index, a stamp: the horizon from which on it may be forgotten
- * (rule 1), a function of the entry alone.
- *
- * @returns `undefined` if it does not belong there (yet): everything that still has its value
- */
-export function reapIndexTime(entry: StoredEntry): number | undefined {
-  const { version, expiresAt } = entry;
-  if (entry.deleted !== true && !entry.stripped) return undefined;
-  return expiresAt === undefined ? version.time : Math.max(version.time, stampOf(expiresAt));
-}
 
 /** The record of a key fails its checksum (rule 6). */
 export class DamagedError extends StorageError {

@@ -12,7 +12,8 @@
  * @module
  */
 import type { Batch, Engine, EntryChange, ScanOptions } from "./engine.ts";
-import { DamagedError, expiryIndexTime, reapIndexTime } from "./engine.ts";
+import { expiryIndexTime, reapIndexTime } from "./index_times.ts";
+import { DamagedError } from "./engine.ts";
 import { makeEntry, stripEntry } from "./_make_entry.ts";
 import { type MapState, newMapState } from "./map_state.ts";
 import { MemoryEngine } from "./memory_engine.ts";

@@ -4,7 +4,7 @@ export type InputErrorCode =
 
 /** An argument of a wrong kind. Nothing has changed. */
 export class InputTypeError extends TypeError {
-  override readonly name = "InputTypeError";
+  override readonly name: string = "InputTypeError";
 
   /** What was wrong. */
   declare readonly code: InputErrorCode;

@@ -50,6 +50,7 @@
  * @module
  */
 import { absorb, begin, lanes, layAscii, layBytes, result, swap, words } from "./_half_sip_hash.ts";
+import { LONE_SURROGATE } from "./_lone_surrogate.ts";
 import { MAX_KEY_BYTES } from "./limits.ts";
 
 /** The number of the hash functions and their key, on disk and in the hello (rule 5). */
@@ -68,7 +69,6 @@ export interface Content {
 }
 
 const encoder = new TextEncoder();
-const LONE_SURROGATE = /[\ud800-\udfff]/u;
 const keyBytes = new Uint8Array(MAX_KEY_BYTES);
 const keyState = new Int32Array(4);
 let keyLength = 0;
@@ -173,7 +173,7 @@ export function hashContent(content: Content): void {
 }
 
 /** Signed words, as of a hash its two halves, as bytes, big-endian. */
-export function toBytes(...wordsOf: readonly number[]): Uint8Array {
+export function toBytes(wordsOf: ArrayLike<number>): Uint8Array {
   const bytes = new Uint8Array(4 * wordsOf.length);
   for (let i = 0; i < bytes.length; i += 1)
     bytes[i] = (wordsOf[i >> 2] ?? 0) >>> (24 - 8 * (i & 3));

@@ -15,7 +15,7 @@ import fc from "fast-check";
 import { readFileSync } from "node:fs";
 
 function last(): string {
-  return hexOf(toBytes(lastHash[0] ?? 0, lastHash[1] ?? 0));
+  return hexOf(toBytes(lastHash));
 }
 
 function plain(bytes: Uint8Array): string {

@@ -1,5 +1,6 @@
 import { InputRangeError } from "./errors.ts";
-import { MAX_STAMP, stampOf } from "./version.ts";
+import { MAX_STAMP } from "./limits.ts";
+import { stampOf } from "./version.ts";
 
 /**
  * A hybrid logical clock: stamps rise with the wall clock when it runs, and one by one when it stands
@@ -11,7 +12,7 @@ import { MAX_STAMP, stampOf } from "./version.ts";
  *
  * @example
  * ```ts
- * import { HybridClock } from "@dnd/store";
+ * import { HybridClock } from "@dnd/store/engine";
  *
  * const clock = new HybridClock();
  * const first = clock.tick(1_800_000_000_000);
@@ -41,10 +42,7 @@ export class HybridClock {
     const wall = stampOf(now);
     const stamp = wall > this.#last ? wall : this.#last + 1;
     if (stamp >= MAX_STAMP) {
-      throw new InputRangeError(
-        "invalid-argument",
-        `Cannot stamp: the clock has reached its end (now = ${now}, last = ${this.#last})`,
-      );
+      throw new InputRangeError("invalid-argument", `Invalid now: ${now}, no stamp is left for it`);
     }
     return stamp;
   }

@@ -1,4 +1,5 @@
-import { MAX_STAMP, STAMPS_PER_MS, TIME_ORIGIN_MS, msOf, stampOf } from "./version.ts";
+import { MAX_STAMP, STAMPS_PER_MS, TIME_ORIGIN_MS } from "./limits.ts";
+import { msOf, stampOf } from "./version.ts";
 import { NOW, STAMP, runs } from "./_test_utils.ts";
 import { HybridClock } from "./hybrid_clock.ts";
 import { expect } from "chai";
@@ -42,7 +43,7 @@ describe("HybridClock", () => {
   it("says so when no stamp is left, and changes nothing", () => {
     const clock = new HybridClock(MAX_STAMP - 2);
     expect(clock.tick(NOW)).to.equal(MAX_STAMP - 1);
-    expect(() => clock.tick(NOW)).to.throw(RangeError, "clock has reached its end");
+    expect(() => clock.tick(NOW)).to.throw(RangeError, "no stamp is left for it");
     expect(clock.last).to.equal(MAX_STAMP - 1);
   });
 

@@ -13,12 +13,11 @@ import {
   type ScanOptions,
   type TimeIndex,
   DamagedError,
-  expiryIndexTime,
-  reapIndexTime,
 } from "./engine.ts";
 import type { Head, StoredEntry } from "./stored_entry.ts";
 import { type MapState, newMapState } from "./map_state.ts";
 import { StorageError } from "./errors.ts";
+import { expiryIndexTime, reapIndexTime } from "./index_times.ts";
 import { LEAF_COUNT } from "./digest_tree.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { hashKey, lastHash } from "./hash.ts";

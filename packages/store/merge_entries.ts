@@ -19,9 +19,10 @@
  *
  * @module
  */
-import { NO_BYTES, StoredEntry } from "./stored_entry.ts";
-import { hashContent, lastHash, toBytes } from "./hash.ts";
+import { hashOf, isStripped } from "./content_hash.ts";
 import type { Entry } from "./entry.ts";
+import { NO_BYTES } from "./stored_entry.ts";
+import { compareBytes } from "./_compare_bytes.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { compareVersions } from "./version.ts";
 
@@ -74,32 +75,4 @@ function compareContents(a: Entry, b: Entry): number {
     compareBytes(extraA, extraB) ||
     compareBytes(a.value, b.value)
   );
-}
-
-/** Whether an entry has dropped its value: it carries the hash of something else than it says. */
-export function isStripped(entry: Entry): boolean {
-  if (entry instanceof StoredEntry) return entry.stripped;
-  const { value, contentType, expiresAt, deleted, extra, hash } = entry;
-  if (hash === undefined || expiresAt === undefined || value.length > 0) return false;
-  if (deleted === true || contentType !== undefined || extra !== undefined) return false;
-  return compareBytes(hash, computeHash(entry)) !== 0;
-}
-
-/** The content hash of an entry: the one that it carries, or that of its content. 8 bytes. */
-export function hashOf(entry: Entry): Uint8Array {
-  return entry.hash ?? computeHash(entry);
-}
-
-function computeHash(entry: Entry): Uint8Array {
-  hashContent(entry);
-  return toBytes(lastHash[0] ?? 0, lastHash[1] ?? 0);
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const end = Math.min(a.length, b.length);
-  for (let i = 0; i < end; i += 1) {
-    const difference = (a[i] ?? 0) - (b[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

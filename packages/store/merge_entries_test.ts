@@ -1,5 +1,6 @@
 import { NOW, STAMP, anyEntry, bytesOf, runs } from "./_test_utils.ts";
-import { compareEntries, hashOf, isStripped, mergeEntries } from "./merge_entries.ts";
+import { compareEntries, mergeEntries } from "./merge_entries.ts";
+import { hashOf, isStripped } from "./content_hash.ts";
 import type { Entry } from "./entry.ts";
 import { expect } from "chai";
 import fc from "fast-check";

@@ -17,19 +17,16 @@
  */
 export * from "./codec.ts";
 export * from "./compare_keys.ts";
-export * from "./digest_tree.ts";
+export * from "./diff_digests.ts";
 export * from "./engine.ts";
 export * from "./entry.ts";
 export * from "./errors.ts";
-export * from "./hash.ts";
-export * from "./hybrid_clock.ts";
-export * from "./limits.ts";
 export * from "./map_options.ts";
-export * from "./map_state.ts";
+export type * from "./map_state.ts";
 export * from "./memory_engine.ts";
 export * from "./merge_entries.ts";
 export * from "./standard_schema.ts";
-export * from "./stored_entry.ts";
+export type * from "./stored_entry.ts";
 export * from "./typed_map.ts";
 export * from "./version.ts";
 export * from "./versioned_map.ts";

@@ -2,7 +2,8 @@
 // end, sorted when asked.
 import { MemoryEngine } from "./memory_engine.ts";
 import { NOW, anyEntry, anyKey, anyValue, runs } from "./_test_utils.ts";
-import { compareEntries, isStripped, mergeEntries } from "./merge_entries.ts";
+import { compareEntries, mergeEntries } from "./merge_entries.ts";
+import { isStripped } from "./content_hash.ts";
 import { compareVersions, msOf, stampOf } from "./version.ts";
 import type { Entry } from "./entry.ts";
 import { VersionedMap } from "./versioned_map.ts";

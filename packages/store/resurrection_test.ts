@@ -3,7 +3,8 @@
 // each other (`heard`, `seen`, watermark, horizon) is rule 1 as replication keeps it, in its shortest
 // form. The same schedules with the obvious pairwise rule, and with rumors taken without asking the
 // horizon, do undo deletes: so the checker sees what it is there to see.
-import { MAX_STAMP, STAMPS_PER_MS, compareVersions, stampOf } from "./version.ts";
+import { MAX_STAMP, STAMPS_PER_MS } from "./limits.ts";
+import { compareVersions, stampOf } from "./version.ts";
 import { NOW, bytesOf } from "./_test_utils.ts";
 import type { Entry } from "./entry.ts";
 import { MemoryEngine } from "./memory_engine.ts";

@@ -27,35 +27,16 @@ export interface StandardIssue {
 }
 
 /** A value that its schema refused. Nothing was stored. */
-export class SchemaError extends TypeError {
-  override readonly name = "SchemaError";
-  readonly code = "invalid-argument";
+export class SchemaError extends InputTypeError {
+  override readonly name: string = "SchemaError";
 
   /** What the schema said. */
   declare readonly issues: readonly StandardIssue[];
 
   constructor(issues: readonly StandardIssue[]) {
-    super(`Invalid value: ${issues.map(describe).join("; ")}`);
+    super("invalid-argument", `Invalid value: ${issues.map(describe).join("; ")}`);
     this.issues = issues;
   }
-}
-
-/**
- * Checks a value.
- *
- * @returns the value as the schema gives it back
- * @throws {SchemaError} if it is refused
- * @throws {InputTypeError} `invalid-argument` if the schema answers later: a put is synchronous
- */
-export function checkSchema<T>(schema: StandardSchema<unknown, T>, value: unknown): T {
-  const result = schema["~standard"].validate(value);
-  if ("then" in result) {
-    const { vendor } = schema["~standard"];
-    const why = `Cannot use this schema of ${vendor}: it is asynchronous`;
-    throw new InputTypeError("invalid-argument", why);
-  }
-  if (result.issues !== undefined) throw new SchemaError(result.issues);
-  return result.value;
 }
 
 function describe({ message, path = [] }: StandardIssue): string {

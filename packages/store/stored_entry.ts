@@ -111,7 +111,7 @@ export class StoredEntry implements Entry, Head {
 
   /** The content hash as 8 bytes, big-endian. */
   get hash(): Uint8Array {
-    return toBytes(this.#marks.hashHigh, this.#marks.hashLow);
+    return toBytes([this.#marks.hashHigh, this.#marks.hashLow]);
   }
 
   /** Puts the same bytes at another place: for an engine that makes its own copy of them. */

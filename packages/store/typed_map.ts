@@ -32,7 +32,7 @@ export class TypedMap<T> {
   /**
    * Puts a value, under the codec's content type unless another one is given.
    *
-   * @throws {TypeError} if the value cannot be encoded, or its schema refuses it; nothing was stored
+   * @throws {InputTypeError} if the value cannot be encoded, or its schema refuses it; nothing was stored
    * @throws what `VersionedMap.put` throws
    */
   put(key: string, value: T, options: PutOptions = {}): Entry {
@@ -43,7 +43,7 @@ export class TypedMap<T> {
   /**
    * The value of a key.
    *
-   * @throws {TypeError | SyntaxError} if the stored bytes are no such value
+   * @throws {InputTypeError} if the stored bytes are no such value
    */
   get(key: string, options?: NowOptions): T | undefined {
     const entry = this.map.get(key, options);

@@ -1,9 +1,11 @@
 import { NOW, bytesOf } from "./_test_utils.ts";
 import { SchemaError, type StandardSchema } from "./standard_schema.ts";
 import { bytes, json, text } from "./codec.ts";
+import { InputTypeError } from "./errors.ts";
 import { TypedMap } from "./typed_map.ts";
 import { VersionedMap } from "./versioned_map.ts";
 import { expect } from "chai";
+import { stampOf } from "./version.ts";
 import { z } from "zod";
 
 function newMap(): VersionedMap {
@@ -44,30 +46,68 @@ describe("TypedMap", () => {
     expect([...numbers.entries({ prefix: "n", limit: 300 })]).to.have.length(300);
   });
 
-  it("refuses what has no such form, and stores nothing", () => {
-    const map = newMap();
-    expect(() => new TypedMap(map, json()).put("k", undefined)).to.throw(TypeError, "undefined");
-    expect(() => new TypedMap(map, json()).put("k", () => {})).to.throw(TypeError, "function");
-    expect(() => new TypedMap(map, text).put("k", "\ud800")).to.throw(TypeError, "lone surrogate");
-    expect(() => new TypedMap(map, text).put("k", 7 as unknown as string)).to.throw(TypeError);
-    const own: { self?: unknown } = {};
-    own.self = own;
-    for (const value of [undefined, () => {}, own, { n: 1n }, Symbol("x")]) {
-      expect(() => new TypedMap(map, json()).put("k", value))
-        .to.throw(TypeError, /^Cannot encode as JSON: /)
+  const circular: unknown[] = [];
+  circular.push(circular);
+  for (const [what, codec, value, message] of [
+    [
+      "no value as JSON",
+      json(),
+      undefined,
+      "Invalid value: undefined, wanted what has a JSON form",
+    ],
+    ["a function as JSON", json(), () => 7, "Invalid value: this function, wanted what has a JSON"],
+    [
+      "a symbol as JSON",
+      json(),
+      Symbol("x"),
+      "Invalid value: Symbol(x), wanted what has a JSON form",
+    ],
+    ["a bigint as JSON", json(), 7n, "Invalid value: 7, wanted what has a JSON form: TypeError: "],
+    [
+      "a circle as JSON",
+      json(),
+      circular,
+      "Invalid value: this object, wanted what has a JSON form",
+    ],
+    [
+      "a lone surrogate as text",
+      text,
+      "x\ud800",
+      'Invalid value: "x\\ud800", wanted no lone surrogate',
+    ],
+    ["a number as text", text, 7, "Invalid value: 7, wanted a string"],
+    ["a string as bytes", bytes, "x", 'Invalid value: "x", wanted a Uint8Array'],
+  ] as const) {
+    it(`refuses ${what}, and stores nothing`, () => {
+      const map = newMap();
+      const typed = new TypedMap(map, codec);
+      expect(() => typed.put("k", value))
+        .to.throw(InputTypeError, message)
         .with.property("code", "invalid-argument");
-    }
-    for (const value of ["\ud800", "a\udc00", 7 as unknown as string]) {
-      expect(() => new TypedMap(map, text).put("k", value))
-        .to.throw(TypeError, /^Cannot encode as text: /)
-        .with.property("code", "invalid-argument");
-    }
-    expect(map.counter).to.equal(0);
-    map.put("bad", new Uint8Array([0xff]));
-    expect(() => new TypedMap(map, text).get("bad")).to.throw(TypeError);
-    map.put("bad", bytesOf("{"));
-    expect(() => new TypedMap(map, json()).get("bad")).to.throw(SyntaxError);
-  });
+      expect(map.counter).to.equal(0);
+      expect(map.clock()).to.equal(stampOf(NOW));
+    });
+  }
+
+  for (const [what, codec, stored, message] of [
+    ["bytes that are no text", text, [0xff], "Invalid value: 1 bytes, wanted UTF-8: TypeError: "],
+    [
+      "bytes that are no text as JSON",
+      json(),
+      [0xff],
+      "Invalid value: 1 bytes, wanted JSON: TypeError",
+    ],
+    ["text that is no JSON", json(), [0x7b], "Invalid value: 1 bytes, wanted JSON: SyntaxError: "],
+  ] as const) {
+    it(`says that ${what} are held, by get and by entries`, () => {
+      const map = newMap();
+      map.put("bad", new Uint8Array(stored));
+      const typed = new TypedMap(map, codec);
+      for (const read of [() => typed.get("bad"), () => [...typed.entries()]]) {
+        expect(read).to.throw(InputTypeError, message).with.property("code", "invalid-argument");
+      }
+    });
+  }
 
   it("checks on the way in with a Standard Schema of any vendor, here zod", () => {
     const map = newMap();
@@ -91,7 +131,7 @@ describe("TypedMap", () => {
     };
     const map = new TypedMap(newMap(), json(schema));
     expect(() => map.put("k", "x"))
-      .to.throw(TypeError, "slow: it is asynchronous")
+      .to.throw(InputTypeError, 'Invalid schema: "slow", wanted one that is not asynchronous')
       .with.property("code", "invalid-argument");
   });
 });

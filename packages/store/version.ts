@@ -1,11 +1,4 @@
-/** The moment at which stamps begin: 2026-01-01T00:00:00Z, in milliseconds since 1970. */
-export const TIME_ORIGIN_MS = 1_767_225_600_000;
-
-/** Stamps that fit into one millisecond; the counter takes the lowest 12 bits of a stamp. */
-export const STAMPS_PER_MS = 4096;
-
-/** The largest stamp that a version may carry: the largest safe integer, in the year 2095. */
-export const MAX_STAMP: number = Number.MAX_SAFE_INTEGER;
+import { MAX_STAMP, STAMPS_PER_MS, TIME_ORIGIN_MS } from "./limits.ts";
 
 /**
  * When an entry was written, and by whom. No two entries of one node share a version.

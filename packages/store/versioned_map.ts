@@ -14,7 +14,7 @@ import {
   checkCount,
   checkKey,
   checkMeta,
-  checkText,
+  checkTexts,
   checkTime,
   checkTtl,
   checkValue,
@@ -26,7 +26,8 @@ import type { Content } from "./hash.ts";
 import { Core } from "./_core.ts";
 import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
-import { MAX_STAMP, type Version, stampOf } from "./version.ts";
+import { MAX_STAMP } from "./limits.ts";
+import { type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
 import { makeEntry } from "./_make_entry.ts";
 import { isLive, listEntries } from "./_list_entries.ts";
@@ -184,12 +185,11 @@ export class VersionedMap {
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Change, undefined> {
     const core = this.#core;
-    for (const name of ["prefix", "key"] as const) {
-      if (options[name] !== undefined) checkText(name, options[name]);
-    }
-    if (options.after !== undefined) checkCount("after", options.after, 0);
-    if (options.bufferSize !== undefined) checkCount("bufferSize", options.bufferSize, 1);
-    if (options.bufferBytes !== undefined) checkCount("bufferBytes", options.bufferBytes, 1);
+    const { prefix = "", key = "", after = 0, bufferSize = 1, bufferBytes = 1 } = options;
+    checkTexts({ prefix, key });
+    checkCount("after", after, 0);
+    checkCount("bufferSize", bufferSize, 1);
+    checkCount("bufferBytes", bufferBytes, 1);
     return core.watchers.watch(options, {
       counter: () => core.state.counter,
       page: (after) => changesAfter(core, after, 256),
@@ -346,15 +346,14 @@ export class VersionedMap {
 
   /** Figures, for metrics. */
   statistics(): MapStatistics {
-    const { state, watchers, applied, superseded, refused, refusedByNode, correctedLeaves } =
-      this.#core;
+    const { state, counts, refusedByNode, watchers, engine } = this.#core;
     return {
       ...state,
-      ...{ applied, superseded, refused, correctedLeaves },
+      ...counts,
       refusedByNode: Object.fromEntries(refusedByNode),
       watchers: watchers.size,
       resets: watchers.resets,
-      damaged: this.#core.engine.statistics().damaged,
+      damaged: engine.statistics().damaged,
     };
   }
 

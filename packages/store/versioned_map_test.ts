@@ -1,6 +1,7 @@
 import type { Change, MergeResult, Refusal } from "./map_options.ts";
 import { InputRangeError, InputTypeError } from "./errors.ts";
-import { MAX_STAMP, STAMPS_PER_MS, stampOf } from "./version.ts";
+import { MAX_STAMP, STAMPS_PER_MS } from "./limits.ts";
+import { stampOf } from "./version.ts";
 import { NOW, STAMP, bytesOf, hexOf, textOf } from "./_test_utils.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import { VersionedMap } from "./versioned_map.ts";

@@ -1,6 +1,7 @@
 // Opening a data file: what must be read before the first entry, and what must be right before anything
 // is written.
-import { ALGORITHM, type Head, StorageError } from "@dnd/store";
+import { type Head, StorageError } from "@dnd/store";
+import { ALGORITHM } from "@dnd/store/engine";
 import { join } from "node:path";
 import { type Environment, openEnvironment } from "./_environment.ts";
 import { syncFolder } from "./_durable_files.ts";

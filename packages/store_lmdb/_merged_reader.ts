@@ -7,9 +7,8 @@ import {
   type TimeIndex,
   DamagedError,
   compareKeys,
-  expiryIndexTime,
-  reapIndexTime,
 } from "@dnd/store";
+import { expiryIndexTime, reapIndexTime } from "@dnd/store/engine";
 import type { Overlay } from "./_overlay.ts";
 import { Damage, type RowReader } from "./_row_reader.ts";
 

@@ -1,7 +1,8 @@
 // What was written and is not in its rows on disk yet: it waits for its commit, or lies in the journal. Reads
 // ask here first; what they find here hides what the rows say of the key. There are tens of thousands of
 // changes, so what is asked for has an order of its own here: keys, counters, leaves, and the earliest time.
-import { compareKeys, expiryIndexTime, reapIndexTime } from "@dnd/store";
+import { compareKeys } from "@dnd/store";
+import { expiryIndexTime, reapIndexTime } from "@dnd/store/engine";
 import type { StoredEntry, TimeIndex } from "@dnd/store";
 import type { PendingChange } from "./_group.ts";
 import { OverlayKeys } from "./_overlay_keys.ts";

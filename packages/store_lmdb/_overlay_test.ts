@@ -1,4 +1,5 @@
-import { StoredEntry, compareKeys } from "@dnd/store";
+import { StoredEntry } from "@dnd/store/engine";
+import { compareKeys } from "@dnd/store";
 import { expect } from "chai";
 import fc from "fast-check";
 import { Group, type PendingChange } from "./_group.ts";

@@ -14,7 +14,7 @@
 // The value is checked against its content hash, the record's checksum of rule 5. That hash is made for
 // keys that are chosen to collide and runs at some hundred megabytes a second, so long values
 // are checked by CRC-32 on each read and against the content hash by the scrub.
-import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store";
+import { StoredEntry, hashContent, lastHash, NO_BYTES } from "@dnd/store/engine";
 import type { Head } from "@dnd/store";
 import { crc32 } from "node:zlib";
 import { checksum } from "./_checksum.ts";

@@ -6,7 +6,8 @@
 //     a <key> <number> <stamp>      acknowledged
 //
 // See _writer.ts for how the lines get here.
-import { LEAF_LEVEL, type StoredEntry, type VersionedMap } from "@dnd/store";
+import { type StoredEntry, type VersionedMap } from "@dnd/store";
+import { LEAF_LEVEL } from "@dnd/store/engine";
 
 /** A small generator of random numbers in [0, 1): mulberry32. */
 export function randomFrom(seed: number): () => number {

@@ -1,4 +1,4 @@
-import { hashKey, lastHash } from "@dnd/store";
+import { hashKey, lastHash } from "@dnd/store/engine";
 import type { Head, StoredEntry, TimeIndex } from "@dnd/store";
 import type { Environment, RowRange } from "./_environment.ts";
 import { type JournalChange, readJournal } from "./_journal.ts";

@@ -1,4 +1,4 @@
-import { MAX_KEY_BYTES } from "@dnd/store";
+import { MAX_KEY_BYTES } from "@dnd/store/engine";
 import { TAG_HEAD, keyChecksum } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
 

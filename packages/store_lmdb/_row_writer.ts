@@ -1,11 +1,5 @@
-import {
-  MAX_KEY_BYTES,
-  StoredEntry,
-  expiryIndexTime,
-  hashKey,
-  lastHash,
-  reapIndexTime,
-} from "@dnd/store";
+import { MAX_KEY_BYTES } from "@dnd/store/engine";
+import { StoredEntry, expiryIndexTime, hashKey, lastHash, reapIndexTime } from "@dnd/store/engine";
 import type { RowWriter } from "./_environment.ts";
 import type { PendingChange } from "./_group.ts";
 import { headBytes, recordBytes, writeHeadAt, writeRecord } from "./_record.ts";

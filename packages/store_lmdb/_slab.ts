@@ -1,7 +1,7 @@
 // Copies of small values share buffers. Each buffer of its own lies outside of the heap of JavaScript, and costs
 // more to make and to collect than everything else that is done with a hundred bytes. What is copied
 // here lives for the time of a commit or of an answer, so its neighbours do not keep it alive for long.
-import { NO_BYTES } from "@dnd/store";
+import { NO_BYTES } from "@dnd/store/engine";
 
 const SLAB_BYTES = 16 * 1024;
 

@@ -1,14 +1,8 @@
 // Walks the rows of the data file and compares them with each other: what a record says of itself must be
 // in the indexes, and what an index says must have a record. Rows that can be made again from an intact
 // record are; rows that belong to nothing go. What cannot be mended is a damaged key.
-import {
-  type Head,
-  type StoredEntry,
-  expiryIndexTime,
-  hashKey,
-  lastHash,
-  reapIndexTime,
-} from "@dnd/store";
+import { type Head, type StoredEntry } from "@dnd/store";
+import { expiryIndexTime, hashKey, lastHash, reapIndexTime } from "@dnd/store/engine";
 import type { Environment, Row } from "./_environment.ts";
 import type { Repair } from "./_group.ts";
 import { writeHead } from "./_record.ts";

@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
-import { ALGORITHM } from "@dnd/store";
+import { ALGORITHM } from "@dnd/store/engine";
 import { LAYOUT, OLD_LAYOUT } from "./_rows.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import { type OwnerLock, takeOwnerLock } from "./_owner_lock.ts";

@@ -5,10 +5,9 @@ import {
   type Head,
   type StoredEntry,
   compareKeys,
-  hashKey,
-  lastHash,
   stampOf,
 } from "@dnd/store";
+import { hashKey, lastHash } from "@dnd/store/engine";
 import { expect } from "chai";
 import fc from "fast-check";
 import { cpSync, rmSync } from "node:fs";

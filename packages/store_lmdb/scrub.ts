@@ -1,4 +1,5 @@
-import { DamagedError, LEAF_COUNT, LEAF_LEVEL, type VersionedMap } from "@dnd/store";
+import { DamagedError, type VersionedMap } from "@dnd/store";
+import { LEAF_COUNT, LEAF_LEVEL } from "@dnd/store/engine";
 import type { LmdbEngine } from "./lmdb_engine.ts";
 import type { VerifyPosition } from "./verify_result.ts";
 

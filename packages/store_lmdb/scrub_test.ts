@@ -1,11 +1,5 @@
-import {
-  DamagedError,
-  StoredEntry,
-  VersionedMap,
-  hashContent,
-  hashKey,
-  lastHash,
-} from "@dnd/store";
+import { DamagedError, VersionedMap } from "@dnd/store";
+import { StoredEntry, hashContent, hashKey, lastHash } from "@dnd/store/engine";
 import { expect } from "chai";
 import { join } from "node:path";
 import { type Environment, openEnvironment } from "./_environment.ts";
