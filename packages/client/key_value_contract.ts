@@ -120,7 +120,7 @@ function valueContract(subject: () => KeyValue): void {
     it("refuses what JSON cannot express", async () => {
       const cyclic: Record<string, unknown> = {};
       cyclic["self"] = cyclic;
-      for (const value of [undefined, () => 1, Symbol("s"), 1n, cyclic]) {
+      for (const value of [undefined, () => 1, Symbol("s"), 1n, NaN, -Infinity, cyclic]) {
         await rejectsWith(subject().put("value/none", value), "invalid-argument", "not-applied");
       }
     });

@@ -78,6 +78,9 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
       `Cannot put a ${typeof value} as ${type}: give a string or bytes`,
     );
   }
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw refuse("invalid-argument", `Cannot put: JSON cannot express ${value}`); // it would say null
+  }
   let json: string | undefined;
   try {
     json = JSON.stringify(value);

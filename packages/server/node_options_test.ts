@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { createNode } from "./create_node.ts";
+import { resolveNodeOptions, type NodeOptions } from "./node_options.ts";
+
+/** What JavaScript can give, and TypeScript would not. */
+const given = (options: unknown): NodeOptions => options as NodeOptions;
+
+describe("the options of a node", () => {
+  it("have defaults, and are kept otherwise", () => {
+    const { port, address, seeds, durability, cluster, maxValueBytes } = resolveNodeOptions({});
+    assert.deepEqual(
+      [port, address, seeds, durability, cluster, maxValueBytes],
+      [0, "127.0.0.1", [], "sync", "dnd", 1_048_576],
+    );
+    const logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+    assert.equal(resolveNodeOptions({ dataDir: "x", logger, http: {} }).dataDir, "x");
+    assert.equal(resolveNodeOptions({ port: 5, name: "n", http: { webPort: "off" } }).port, 5);
+  });
+
+  const bad: readonly (readonly [options: unknown, message: RegExp])[] = [
+    [{ dataDirr: "x" }, /there is no option dataDirr; did you mean dataDir\?/],
+    [{ http: { webport: 1 } }, /there is no option http.webport; did you mean webPort\?/],
+    [{ nonsense: 1 }, /there is no option nonsense$/],
+    [null, /the options are null, give an object/],
+    ["start", /the options are start, give an object/],
+    [{ http: 6000 }, /http is 6000, give an object/],
+    [{ http: null }, /http is null, give an object/],
+    [{ port: -1 }, /port is -1, write 0 to 65535/],
+    [{ port: "5000" }, /port is 5000/],
+    [{ http: { port: 70_000 } }, /http.port is 70000/],
+    [{ http: { webPort: 1.5 } }, /http.webPort is 1.5/],
+    [{ address: "example.org" }, /address is "example.org", write an IP address/],
+    [{ seeds: ["nonsense"] }, /seeds has "nonsense"/],
+    [{ dataDir: 5 }, /dataDir is 5, write a path/],
+    [{ dataDir: "" }, /dataDir is "", write a path/],
+    [{ durability: "x" }, /durability is x, not sync or async/],
+    [{ cluster: "" }, /cluster has 0 bytes/],
+    [{ name: "x".repeat(65) }, /name has 65 bytes/],
+    [{ maxValueBytes: 17 * 1024 * 1024 }, /maxValueBytes is 17825792/],
+    [{ maxDriftMs: 0 }, /maxDriftMs is 0/],
+    [{ logger: 5 }, /logger has no function trace, as pino has/],
+    [{ logger: { info() {}, trace() {}, debug() {}, warn() {} } }, /logger has no function error/],
+  ];
+
+  it(`are refused before anything is opened: ${bad.length} of them, each with its name`, async () => {
+    for (const [options, message] of bad) {
+      assert.throws(
+        () => resolveNodeOptions(given(options)),
+        (error) =>
+          (error instanceof TypeError || error instanceof RangeError) &&
+          message.test(error.message),
+        JSON.stringify(options),
+      );
+    }
+    await assert.rejects(async () => createNode(given({ logger: 5 })), /logger has no function/);
+  });
+});
