@@ -307,6 +307,9 @@ describe("a peer that", function () {
       const from = lines.length;
       let open = 0;
       let cut = 0;
+      const sent: Uint8Array[] = [];
+      const send = (bytes: Uint8Array): Promise<void> =>
+        new Promise((resolve) => udp.send(bytes, port, "127.0.0.1", () => resolve()));
       await attack({
         port,
         dial() {
@@ -317,11 +320,20 @@ describe("a peer that", function () {
           sockets.push(socket);
           return socket;
         },
-        datagram: (bytes) =>
-          new Promise((resolve) => udp.send(bytes, port, "127.0.0.1", () => resolve())),
+        datagram: (bytes) => {
+          sent.push(bytes);
+          return send(bytes);
+        },
       });
       await isServed();
-      await until(`${counter} rises`, async () => (await metric(counter)) > before);
+      let looks = 0;
+      await until(`${counter} rises`, async () => {
+        if ((await metric(counter)) > before) return true;
+        // A datagram may be lost where the machine is busy; a flood is none of those.
+        looks += 1;
+        if (sent.length <= 4 && looks % 25 === 0) for (const bytes of sent) await send(bytes);
+        return false;
+      });
       for (const socket of sockets) socket.resume(); // who does not read does not see the end either
       if (open > 0) await until("it is cut off", () => cut > 0);
       const found = lines.filter(({ message }) => message === log);
