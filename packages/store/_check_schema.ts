@@ -11,7 +11,7 @@ import { SchemaError, type StandardSchema } from "./standard_schema.ts";
 export function checkSchema<T>(schema: StandardSchema<unknown, T>, value: unknown): T {
   const result = schema["~standard"].validate(value);
   if ("then" in result) {
-    throw invalid("schema", schema["~standard"].vendor, "one that is not asynchronous");
+    throw invalid("schema", schema["~standard"].vendor, "a synchronous one");
   }
   if (result.issues !== undefined) throw new SchemaError(result.issues);
   return result.value;

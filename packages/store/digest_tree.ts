@@ -46,8 +46,7 @@ export class DigestTree {
   readonly #sums: Int32Array = new Int32Array(2 * NODES);
 
   /** @param leafSums `[high, low]` of each leaf; the inner nodes follow from them */
-  constructor(leafSums?: Int32Array) {
-    if (leafSums === undefined) return;
+  constructor(leafSums: Int32Array = new Int32Array(0)) {
     for (let leaf = 0; leaf < LEAF_COUNT; leaf += 1) {
       const high = leafSums[2 * leaf] ?? 0;
       const low = leafSums[2 * leaf + 1] ?? 0;

@@ -131,7 +131,7 @@ describe("TypedMap", () => {
     };
     const map = new TypedMap(newMap(), json(schema));
     expect(() => map.put("k", "x"))
-      .to.throw(InputTypeError, 'Invalid schema: "slow", wanted one that is not asynchronous')
+      .to.throw(InputTypeError, 'Invalid schema: "slow", wanted a synchronous one')
       .with.property("code", "invalid-argument");
   });
 });
