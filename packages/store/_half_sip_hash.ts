@@ -9,11 +9,14 @@
 const KEY_0 = 0x20646e64;
 const KEY_1 = 0x68736168;
 
-/** How many words one call of {@linkcode absorb} takes: enough for the longest key and its end. */
-export const MAX_WORDS = 320;
+/**
+ * How many words are laid out at once: enough for the longest key. A multiple of 256 bytes, so that the place
+ * in the last of them says what the lowest 8 bits of the whole length are, with which a hash ends.
+ */
+const MAX_WORDS = 320;
 
-/** The words to be taken in: four bytes each, the first one lowest. */
-export const words: Int32Array = new Int32Array(MAX_WORDS);
+/** The words to be taken in: four bytes each, the first one lowest. One more than that, for the end. */
+export const words: Int32Array = new Int32Array(MAX_WORDS + 1);
 
 /** The same as bytes: the platform copies them faster than a loop can put words together. */
 const wordBytes = new Uint8Array(words.buffer);
@@ -84,9 +87,9 @@ export function absorb(count: number, source: Int32Array = words, ends: boolean 
 }
 
 /**
- * Lays out an ASCII text as words, from word `at` on, filled up with zeros.
+ * Lays out an ASCII text as words, from word `at` on, and zeros up to the end of the word behind it.
  *
- * @returns where the next word goes; -1 if a character is not ASCII
+ * @returns where the next byte goes; -1 if a character is not ASCII
  */
 export function layAscii(text: string, at: number): number {
   const end = text.length;
@@ -102,36 +105,40 @@ export function layAscii(text: string, at: number): number {
     all |= a | b | c | d;
     words[next] = a | (b << 8) | (c << 16) | (d << 24);
   }
-  if (i < end) {
-    let rest = 0;
-    for (let shift = 0; i < end; i += 1, shift += 8) {
-      const code = text.charCodeAt(i);
-      all |= code;
-      rest |= code << shift;
-    }
-    words[next] = rest;
-    next += 1;
+  let rest = 0;
+  for (; i < end; i += 1) {
+    const code = text.charCodeAt(i);
+    all |= code;
+    rest |= code << (8 * i); // modulo 32
   }
-  return all < 128 ? next : -1;
+  words[next] = rest;
+  return all < 128 ? 4 * at + end : -1;
 }
 
 /**
- * Lays out bytes as words, from word `at` on, filled up with zeros; takes in what does not fit.
+ * Lays out bytes as {@linkcode layAscii} does; takes in what does not fit.
  *
  * @param end how many of the bytes
- * @returns the word that holds the bytes left over by the last whole one: 0 to 3 of them
+ * @returns where the next byte goes
  */
 export function layBytes(bytes: Uint8Array, end: number, at: number): number {
   for (let from = 0; ; at = 0) {
-    const count = Math.min(end - from, 4 * (MAX_WORDS - 1 - at));
+    const count = Math.min(end - from, 4 * (MAX_WORDS - at));
     const last = at + (count >> 2);
     words[last] = 0;
     wordBytes.set(count === bytes.length ? bytes : bytes.subarray(from, from + count), 4 * at);
     if (BIG_ENDIAN) for (let i = at; i <= last; i += 1) words[i] = swap(words[i] ?? 0);
     from += count;
-    if (from === end) return last;
+    if (from === end) return 4 * at + count;
     absorb(last);
   }
+}
+
+/** Takes in what lies there with the end of a hash: the lowest 8 bits of its length in the last byte. */
+export function absorbEnd(length: number, ends: boolean = true): void {
+  const last = length >> 2;
+  words[last] = (words[last] ?? 0) | (length << 24);
+  absorb(last + 1, words, ends);
 }
 
 /** The lowest four bytes of a number in the other order. */

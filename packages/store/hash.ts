@@ -49,7 +49,17 @@
  *
  * @module
  */
-import { absorb, begin, lanes, layAscii, layBytes, result, swap, words } from "./_half_sip_hash.ts";
+import {
+  absorb,
+  absorbEnd,
+  begin,
+  lanes,
+  layAscii,
+  layBytes,
+  result,
+  swap,
+  words,
+} from "./_half_sip_hash.ts";
 import { LONE_SURROGATE } from "./_lone_surrogate.ts";
 import { MAX_KEY_BYTES } from "./limits.ts";
 
@@ -98,17 +108,13 @@ export function hashKey(key: string): number {
   let length = key.length;
   if (length > MAX_KEY_BYTES) return -1;
   begin();
-  let end = layAscii(key, 0);
-  if (end < 0) {
+  if (layAscii(key, 0) < 0) {
     if (LONE_SURROGATE.test(key)) return -2;
     const { read, written } = encoder.encodeInto(key, keyBytes);
     if (read < length) return -1;
-    length = written;
-    end = layBytes(keyBytes, length, 0);
-  } else if ((length & 3) === 0) words[end] = 0;
-  else end -= 1;
-  words[end] = (words[end] ?? 0) | (length << 24);
-  absorb(end + 1);
+    length = layBytes(keyBytes, written, 0);
+  }
+  absorbEnd(length, false);
   copy(lanes, keyState);
   keyLength = length;
   absorb(0, words, true);
@@ -126,7 +132,7 @@ export function hashFingerprint(
   hashLow: number,
 ): void {
   if (node !== tailNode) {
-    tailEnd = layAscii(node, 4);
+    tailEnd = (layAscii(node, 4) + 3) >> 2;
     tail.set(words.subarray(0, tailEnd));
     tailNode = node;
   }
@@ -150,7 +156,7 @@ export function hashContent(content: Content): void {
   const { value, contentType, expiresAt, extra } = content;
   begin();
   words[0] = words[1] = words[2] = 0;
-  let end = 3;
+  let end = 12;
   if (content.deleted === true) words[0] = 1;
   if (expiresAt !== undefined) {
     words[0] |= swap(Math.floor(expiresAt / 0x100000000));
@@ -160,16 +166,11 @@ export function hashContent(content: Content): void {
     words[2] = contentType.length;
     end = layAscii(contentType, 3);
   }
-  if (extra !== undefined) words[2] |= swap(extra.length);
-  let length = 4 * end + value.length;
   if (extra !== undefined) {
-    length += (extra.length + 3) & ~3;
-    end = layBytes(extra, extra.length, end);
-    if ((extra.length & 3) !== 0) end += 1;
+    words[2] |= swap(extra.length);
+    end = layBytes(extra, extra.length, (end + 3) >> 2);
   }
-  end = layBytes(value, value.length, end);
-  words[end] = (words[end] ?? 0) | (length << 24);
-  absorb(end + 1, words, true);
+  absorbEnd(layBytes(value, value.length, (end + 3) >> 2));
 }
 
 /** Signed words, as of a hash its two halves, as bytes, big-endian. */
