@@ -44,7 +44,7 @@ describe("the examples of @dnd/client", function () {
         list: client.list.bind(client),
         watch: (options) => {
           console.log(Object.keys(options ?? {}).join());
-          setTimeout(() => void client.close(), 100);
+          setImmediate(() => void client.close());
           return client.watch(options);
         },
       };

@@ -180,8 +180,8 @@ export class Outbox {
     };
     let nextInMs = this.#takeLater(now);
     for (const item of this.#items.values()) {
-      const waitMs = item.dueAt - now; // more than a round: the clock was set back
-      if (waitMs > 0 && waitMs <= this.#options.roundIntervalMs) {
+      const waitMs = this.#waitMs(item, now);
+      if (waitMs > 0) {
         nextInMs = Math.min(nextInMs ?? Infinity, waitMs);
         continue;
       }
@@ -216,11 +216,17 @@ export class Outbox {
     return { bulks, packets, pushes, nextInMs };
   }
 
+  /** How long it is until an item is due; 0 also if it is more than a round: then the clock was set back. */
+  #waitMs({ dueAt }: Item, now: number): number {
+    const waitMs = dueAt - now;
+    return waitMs > 0 && waitMs <= this.#options.roundIntervalMs ? waitMs : 0;
+  }
+
   /** Takes what has waited for its time. @returns how long the rest waits */
   #takeLater(now: number): number | undefined {
     for (const item of this.#later.values()) {
-      const waitMs = item.dueAt - now; // more than a round: the clock was set back
-      if (waitMs > 0 && waitMs <= this.#options.roundIntervalMs) return waitMs;
+      const waitMs = this.#waitMs(item, now);
+      if (waitMs > 0) return waitMs;
       this.#later.delete(item.entry.key);
       this.#laterBytes -= item.bytes;
       this.#items.set(item.entry.key, item);
