@@ -49,9 +49,3 @@ export function checkTimeout(timeoutMs: number | undefined, defaultMs: number): 
   }
   return value > MAX_TIMER_MS ? Infinity : value;
 }
-
-/** A list limit. */
-export function checkLimit(limit: number): number {
-  if (Number.isSafeInteger(limit) && limit >= 1 && limit <= 1000) return limit;
-  throw invalidArgument(`Cannot use limit ${limit}: it must be a whole number from 1 to 1,000`);
-}

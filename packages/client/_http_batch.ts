@@ -1,7 +1,8 @@
 import { checkContentType, formatTtl } from "./_checks.ts";
+import { checkOperation } from "./check_options.ts";
 import { resultError } from "./_problem.ts";
 import { fromWireValue, readTime, readVersion, toWireValue } from "./_wire_value.ts";
-import { DndError } from "./dnd_error.ts";
+import type { DndError } from "./dnd_error.ts";
 import type { BatchOperation, BatchResult } from "./key_value_types.ts";
 
 /** An operation as the HTTP interface takes it. */
@@ -13,6 +14,7 @@ export type WireOperation = Readonly<Record<string, unknown>>;
  * @throws {DndError} for a value, type or time to live that cannot be sent
  */
 export function toWireOperation(operation: BatchOperation): WireOperation {
+  checkOperation(operation);
   const { op, key } = operation;
   switch (op) {
     case "get":
@@ -28,11 +30,6 @@ export function toWireOperation(operation: BatchOperation): WireOperation {
         ...toWireValue(operation.value, operation.contentType),
         ...ttlOf(operation.ttlMs),
       };
-    default:
-      throw new DndError("invalid-argument", `Cannot do ${JSON.stringify(op)} in a batch`, {
-        status: 400,
-        outcome: "not-applied",
-      });
   }
 }
 
@@ -69,5 +66,6 @@ export function readResult<T>(
 
 /** The result of an operation that was not sent. */
 export function refusedResult<T>(operation: BatchOperation, error: DndError): BatchResult<T> {
-  return { key: operation.key, status: error.status, error };
+  const { key = "" } = (operation ?? {}) as Partial<BatchOperation>;
+  return { key: String(key), status: error.status, error };
 }

@@ -14,6 +14,7 @@ import type { Transport } from "./_transport.ts";
 import { callOf, conditions, readEntry, waitsForOthers } from "./_http_values.ts";
 import { readVersion } from "./_wire_value.ts";
 import { checkKey } from "./check_key.ts";
+import { callChecks, checkOptions, deleteChecks, putChecks, touchChecks } from "./check_options.ts";
 import { DndError } from "./dnd_error.ts";
 import { versionToMs } from "./etag.ts";
 import type { KeyValue } from "./key_value.ts";
@@ -31,6 +32,9 @@ import type {
 } from "./key_value_types.ts";
 import { encodeValue } from "./value_codec.ts";
 
+/** The longest time that a node follows a write: one hour. */
+const MAX_FOLLOW_MS = 3_600_000;
+
 /** The client: {@link KeyValue} over HTTP, one key at a time here. */
 export class HttpClient extends HttpManyKeys implements KeyValue {
   readonly #transport: Transport;
@@ -43,6 +47,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
   }
 
   async put(key: string, value: unknown, options: PutOptions = {}): Promise<Receipt> {
+    checkOptions("put", options, putChecks);
     checkKey(key);
     const { contentType: type, ttlMs } = options;
     if (type !== undefined) checkContentType(type);
@@ -71,14 +76,20 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
     });
   }
 
-  async get<T = unknown>(key: string, options?: CallOptions): Promise<T | undefined> {
-    return (await this.entry<T>(key, options))?.value;
+  async get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
+    checkOptions("get", options, callChecks);
+    return (await this.#entry<T>(key, options))?.value;
   }
 
   async entry<T = unknown>(
     key: string,
     options: CallOptions = {},
   ): Promise<KeyValueEntry<T> | undefined> {
+    checkOptions("get an entry", options, callChecks);
+    return this.#entry<T>(key, options);
+  }
+
+  async #entry<T>(key: string, options: CallOptions): Promise<KeyValueEntry<T> | undefined> {
     checkKey(key);
     if (hasDotSegment(key)) return this.#entryByBatch<T>(key, options);
     const what = `get ${JSON.stringify(key)}`;
@@ -97,6 +108,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
   }
 
   async has(key: string, options: CallOptions = {}): Promise<boolean> {
+    checkOptions("look for a key", options, callChecks);
     checkKey(key);
     if (hasDotSegment(key)) return (await this.#entryByBatch(key, options)) !== undefined;
     return this.#transport.call({
@@ -119,6 +131,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
   }
 
   async delete(key: string, options: DeleteOptions = {}): Promise<DeleteReceipt> {
+    checkOptions("delete", options, deleteChecks);
     checkKey(key);
     if (hasDotSegment(key)) {
       const { receipt, result } = await this.#single({ op: "delete", key }, options);
@@ -141,10 +154,11 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
   }
 
   async touch(key: string, options: TouchOptions = {}): Promise<Version | undefined> {
+    checkOptions("touch", options, touchChecks);
     checkKey(key);
     const { ttlMs } = options;
     const operation = { op: "touch" as const, key, ...(ttlMs === undefined ? {} : { ttlMs }) };
-    const [result] = await this.batch([operation], options);
+    const [result] = await this.batch([operation], callOf(options));
     if (result?.error !== undefined) throw result.error;
     return result?.status === 404 ? undefined : result?.version;
   }
@@ -158,7 +172,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
 
   /** A key that cannot stand in a path, read by a batch of one. */
   async #entryByBatch<T>(key: string, options: CallOptions): Promise<KeyValueEntry<T> | undefined> {
-    const [result] = await this.batch<T>([{ op: "get", key }], options);
+    const [result] = await this.batch<T>([{ op: "get", key }], callOf(options));
     if (result?.error !== undefined) throw result.error;
     if (result === undefined || result.status === 404) return undefined;
     const { contentType, expiresAt, etag } = result;
@@ -190,7 +204,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
         `Cannot write ${JSON.stringify(key)} with w or a condition: it travels in a batch, which has neither`,
       );
     }
-    const [result] = await this.batch([operation], options);
+    const [result] = await this.batch([operation], callOf(options));
     if (result?.error !== undefined) throw result.error;
     if (result === undefined) throw new DndError("invalid-response", "Cannot use an empty batch");
     const receipt = makeReceipt(
@@ -220,7 +234,7 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
     if (options.w !== undefined) query.set("w", formatWriteConcern(options.w));
     if (waitsForOthers(options)) {
       const timeoutMs = checkTimeout(options.timeoutMs, this.#timeoutMs);
-      if (timeoutMs !== Infinity) query.set("timeout", `${Math.ceil(timeoutMs)}ms`);
+      query.set("timeout", `${Math.min(Math.ceil(timeoutMs), MAX_FOLLOW_MS)}ms`);
     }
     const text = query.toString();
     return text === "" ? "" : `?${text}`;

@@ -1,5 +1,14 @@
-import { checkLimit, invalidArgument } from "./_checks.ts";
+import { invalidArgument } from "./_checks.ts";
 import type { Endpoints } from "./_endpoints.ts";
+import {
+  callChecks,
+  arrayCheck,
+  checkArgument,
+  checkOptions,
+  textCheck,
+  entriesChecks,
+  listChecks,
+} from "./check_options.ts";
 import { readResult, refusedResult, toWireOperation, type WireOperation } from "./_http_batch.ts";
 import { HttpOperations } from "./_http_operations.ts";
 import { callOf } from "./_http_values.ts";
@@ -33,7 +42,8 @@ export class HttpManyKeys extends HttpOperations {
   }
 
   async deletePrefix(prefix: string, options: CallOptions = {}): Promise<number> {
-    if (prefix === "") throw invalidArgument("Cannot delete by prefix: the prefix is empty");
+    checkOptions("delete by prefix", options, callChecks);
+    checkArgument("delete by prefix", "the prefix", prefix, textCheck);
     const answer = await this.#transport.call({
       what: `delete all keys under ${JSON.stringify(prefix)}`,
       method: "DELETE",
@@ -46,9 +56,10 @@ export class HttpManyKeys extends HttpOperations {
   }
 
   async list<T = unknown>(options: ListOptions = {}): Promise<ListPage<T>> {
+    checkOptions("list", options, listChecks);
     const query = new URLSearchParams();
     if (options.prefix !== undefined && options.prefix !== "") query.set("prefix", options.prefix);
-    if (options.limit !== undefined) query.set("limit", String(checkLimit(options.limit)));
+    if (options.limit !== undefined) query.set("limit", String(options.limit));
     if (options.cursor !== undefined) query.set("cursor", options.cursor);
     if (options.values === true) query.set("values", "true");
     if (options.delimiter !== undefined && options.delimiter !== "") {
@@ -76,6 +87,7 @@ export class HttpManyKeys extends HttpOperations {
   async *entries<T = unknown>(
     options: Omit<ListOptions, "delimiter"> = {},
   ): AsyncGenerator<ListItem<T>, undefined> {
+    checkOptions("list entries", options, entriesChecks);
     let { cursor } = options;
     do {
       const page: ListPage<T> = await this.list<T>({
@@ -91,6 +103,8 @@ export class HttpManyKeys extends HttpOperations {
     operations: readonly BatchOperation[],
     options: CallOptions = {},
   ): Promise<BatchResult<T>[]> {
+    checkOptions("send a batch", options, callChecks);
+    checkArgument("send a batch", "operations", operations, arrayCheck);
     if (operations.length > MAX_OPERATIONS) {
       const count = operations.length;
       throw invalidArgument(
@@ -109,7 +123,10 @@ export class HttpManyKeys extends HttpOperations {
         results[at] = refusedResult(operation, error);
       }
     }
-    if (ops.length === 0) return results;
+    if (ops.length === 0) {
+      this.#transport.check({ what: "send a batch", write: true }, "not-applied");
+      return results;
+    }
     const answers = await this.#transport.call({
       what: `send a batch of ${ops.length}`,
       method: "POST",

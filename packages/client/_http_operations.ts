@@ -7,6 +7,15 @@ import { problemError } from "./_problem.ts";
 import { drain, readObject, readText } from "./_read_body.ts";
 import { backoffMs, type OpenStream, type Transport } from "./_transport.ts";
 import { checkKey } from "./check_key.ts";
+import {
+  callChecks,
+  arrayCheck,
+  checkArgument,
+  checkOptions,
+  textCheck,
+  exportChecks,
+  importChecks,
+} from "./check_options.ts";
 import { DndError } from "./dnd_error.ts";
 import type { CallOptions } from "./key_value_types.ts";
 import type {
@@ -39,10 +48,12 @@ export class HttpOperations implements Operations {
   }
 
   async health(options: CallOptions = {}): Promise<void> {
+    checkOptions("ask for health", options, callChecks);
     await this.#get("ask for health", "/health", options, drain);
   }
 
   async readiness(options: CallOptions = {}): Promise<Readiness> {
+    checkOptions("ask whether the node is ready", options, callChecks);
     return this.#transport.call({
       ...options,
       what: "ask whether the node is ready",
@@ -67,6 +78,7 @@ export class HttpOperations implements Operations {
 
   /** Any node that is ready will do; the client then stays with it. */
   async ready(options: CallOptions = {}): Promise<void> {
+    checkOptions("wait until a node is ready", options, callChecks);
     const deadline = Date.now() + checkTimeout(options.timeoutMs, READY_TIMEOUT_MS);
     let refused = false;
     for (let round = 0; ; round += 1) {
@@ -96,11 +108,13 @@ export class HttpOperations implements Operations {
   }
 
   async cluster(options: CallOptions = {}): Promise<ClusterInfo> {
+    checkOptions("ask for the cluster", options, callChecks);
     const info = await this.#get("ask for the cluster", "/cluster", options, readObject);
     return info as unknown as ClusterInfo;
   }
 
   async explain(key: string, options: CallOptions = {}): Promise<Explanation> {
+    checkOptions("explain", options, callChecks);
     checkKey(key);
     if (hasDotSegment(key)) {
       throw new DndError(
@@ -115,14 +129,17 @@ export class HttpOperations implements Operations {
   }
 
   async metrics(options: CallOptions = {}): Promise<string> {
+    checkOptions("ask for metrics", options, callChecks);
     return this.#get("ask for metrics", "/metrics", options, readText);
   }
 
   async openapi(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    checkOptions("ask for the API's description", options, callChecks);
     return this.#get("ask for the API's description", "/openapi.json", options, readObject);
   }
 
   async *export(options: ExportOptions = {}): AsyncGenerator<ExportLine, undefined> {
+    checkOptions("export", options, exportChecks);
     const query = options.prefix ? `?${new URLSearchParams({ prefix: options.prefix })}` : "";
     const stream = await this.#openAnywhere("export", `/export${query}`, options);
     const idleMs = checkTimeout(options.timeoutMs, this.#timeoutMs);
@@ -133,6 +150,7 @@ export class HttpOperations implements Operations {
     lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
     options: ImportOptions = {},
   ): Promise<ImportResult> {
+    checkOptions("import", options, importChecks);
     const { keep, ...call } = options;
     return importLines(lines, (body, imported) =>
       this.#transport.call({
@@ -149,23 +167,32 @@ export class HttpOperations implements Operations {
   }
 
   async join(peers: readonly string[], options: CallOptions = {}): Promise<void> {
+    checkOptions("join", options, callChecks);
+    checkArgument("join", "peers", peers, arrayCheck);
     await this.#post("join", "/cluster/join", { peers }, options);
   }
 
   async leave(options: CallOptions = {}): Promise<void> {
-    await this.#post("leave", "/cluster/leave", {}, { timeoutMs: LEAVE_TIMEOUT_MS, ...options });
+    checkOptions("leave", options, callChecks);
+    const { timeoutMs = LEAVE_TIMEOUT_MS } = options;
+    await this.#post("leave", "/cluster/leave", {}, { ...options, timeoutMs });
   }
 
   async forget(node: string, options: CallOptions = {}): Promise<void> {
+    checkOptions("forget a member", options, callChecks);
+    checkArgument("forget a member", "node", node, textCheck);
     await this.#post(`forget ${node}`, "/cluster/forget", { node }, options);
   }
 
   async backup(folder: string, options: CallOptions = {}): Promise<BackupResult> {
+    checkOptions("back up", options, callChecks);
+    checkArgument("back up", "folder", folder, textCheck);
+    const { timeoutMs = BACKUP_TIMEOUT_MS } = options;
     const answer = await this.#post(
       `back up to ${folder}`,
       "/backup",
       { folder },
-      { timeoutMs: BACKUP_TIMEOUT_MS, ...options },
+      { ...options, timeoutMs },
     );
     return { folder, ...answer };
   }

@@ -1,6 +1,7 @@
-import { formatWriteConcern, invalidArgument, checkTimeout } from "./_checks.ts";
+import { checkTimeout, invalidArgument } from "./_checks.ts";
 import { invalidResponse } from "./_read_body.ts";
 import { backoffMs } from "./_transport.ts";
+import { callChecks, checkArgument, checkOptions, writeConcernCheck } from "./check_options.ts";
 import { DndError } from "./dnd_error.ts";
 import { etagToVersion } from "./etag.ts";
 import type {
@@ -42,7 +43,7 @@ export function makeReceipt(
 ): Receipt {
   return {
     ...known,
-    replicated: (count, options) => replicated(known, count, options ?? {}, dependencies),
+    replicated: (count, options = {}) => replicated(known, count, options, dependencies),
   };
 }
 
@@ -62,11 +63,12 @@ async function replicated(
   options: CallOptions,
   dependencies: HttpReceiptDependencies,
 ): Promise<Replication> {
-  formatWriteConcern(count);
+  checkOptions("confirm a write", options, callChecks);
+  checkArgument("confirm a write", "count", count, writeConcernCheck);
   const deadline = Date.now() + checkTimeout(options.timeoutMs, 10_000);
   let state: Replication | undefined;
   for (let round = 0; ; round += 1) {
-    const leftMs = Math.max(deadline - Date.now(), 1);
+    const leftMs = Math.min(Math.max(deadline - Date.now(), 1), Number.MAX_SAFE_INTEGER);
     try {
       const explanation = await dependencies.explain({ ...options, timeoutMs: leftMs });
       state = countHolders(explanation, known.version, count);

@@ -4,6 +4,7 @@ import { backoffMs, type OpenStream, type Transport } from "./_transport.ts";
 import { readChange } from "./_read_change.ts";
 import { invalidArgument } from "./_checks.ts";
 import { checkKey } from "./check_key.ts";
+import { checkOptions, watchChecks } from "./check_options.ts";
 import { DndError } from "./dnd_error.ts";
 import type { Change, Watch, WatchOptions } from "./watch.ts";
 
@@ -32,6 +33,8 @@ export class HttpWatch<T> implements Watch<T> {
   readonly #transport: Transport;
   readonly #endpoints: Endpoints;
   readonly #options: WatchOptions;
+  /** What is wrong with the options: nothing is opened then. */
+  readonly #refused: Error | undefined;
   readonly #ended: AbortController = new AbortController();
   readonly #unlink: () => void;
   #resolveOpened: () => void = () => undefined;
@@ -50,7 +53,14 @@ export class HttpWatch<T> implements Watch<T> {
   #queue: Promise<unknown> = Promise.resolve();
 
   /** Starts at once. */
-  constructor(dependencies: HttpWatchDependencies, options: WatchOptions) {
+  constructor(dependencies: HttpWatchDependencies, given: WatchOptions) {
+    let options = given;
+    try {
+      checkOptions("watch", given, watchChecks);
+    } catch (error) {
+      this.#refused = asError(error);
+      options = {};
+    }
     this.#transport = dependencies.transport;
     this.#endpoints = dependencies.endpoints;
     this.#options = options;
@@ -257,6 +267,7 @@ export class HttpWatch<T> implements Watch<T> {
   }
 
   #path(): string {
+    if (this.#refused !== undefined) throw this.#refused;
     const { prefix, key, values, after } = this.#options;
     if (prefix !== undefined && key !== undefined) {
       throw invalidArgument("Cannot watch: give prefix or key, not both");

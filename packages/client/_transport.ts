@@ -90,6 +90,7 @@ export class Transport {
    * @throws {DndError} the node's problem, `unreachable`, `timeout`, `closed`; the signal's reason
    */
   async call<T>(call: HttpCall<T>): Promise<T> {
+    this.check(call, "not-applied");
     const { endpoints } = this.#options;
     const rounds = call.rounds ?? this.#options.rounds;
     const timeoutMs = checkTimeout(call.timeoutMs, this.#options.timeoutMs) + (call.graceMs ?? 0);
@@ -99,7 +100,7 @@ export class Transport {
       const tried = new Set<Endpoint>();
       let again = false;
       for (let i = 0; i < endpoints.size; i += 1) {
-        this.#check(call, "not-applied");
+        this.check(call, "not-applied");
         const endpoint = endpoints.pick(tried, Date.now());
         const leftMs = deadline - Date.now();
         if (endpoint === undefined || leftMs <= 0) break;
@@ -127,7 +128,7 @@ export class Transport {
    * @throws as {@link call}; nothing is tried again
    */
   async open(call: Omit<HttpCall<never>, "read">, endpoint: Endpoint): Promise<OpenStream> {
-    this.#check(call);
+    this.check(call);
     const timeoutMs = checkTimeout(call.timeoutMs, this.#options.timeoutMs);
     const clock = new RequestClock(this.#running, call.signal, timeoutMs);
     const abort = (): void => {
@@ -142,7 +143,7 @@ export class Transport {
       return { response, endpoint, abort };
     } catch (error) {
       abort();
-      this.#check(call);
+      this.check(call);
       if (error instanceof DndError) throw error;
       throw clock.timedOut ? timeoutError(call, endpoint) : unreachable(call, endpoint, error);
     }
@@ -182,7 +183,7 @@ export class Transport {
         problemError(call.what, call.write === true, response, body),
       );
     } catch (error) {
-      this.#check(call, "unknown");
+      this.check(call, "unknown");
       if (error instanceof DndError) return { error, again: "no" };
       // That a node did not answer within a short time of the caller's says little about the node.
       if (!clock.timedOut || ms >= TELLING_TIMEOUT_MS) endpoints.failed(endpoint, Date.now());
@@ -233,7 +234,8 @@ export class Transport {
     return [endpoint.base + call.path, init];
   }
 
-  #check(call: Pick<HttpCall<never>, "what" | "signal" | "write">, outcome?: Outcome): void {
+  /** @throws the signal's reason; {@link DndError} `closed`, with this outcome for a write */
+  check(call: Pick<HttpCall<never>, "what" | "signal" | "write">, outcome?: Outcome): void {
     call.signal?.throwIfAborted();
     if (!this.#closed) return;
     throw new DndError(

@@ -1,6 +1,7 @@
 import { checkTimeout } from "./_checks.ts";
 import { Endpoints } from "./_endpoints.ts";
 import { HttpClient } from "./_http_client.ts";
+import { checkOptions, clientChecks } from "./check_options.ts";
 import { Transport } from "./_transport.ts";
 import type { KeyValue } from "./key_value.ts";
 import type { CallOptions } from "./key_value_types.ts";
@@ -45,7 +46,8 @@ export interface Client extends KeyValue, Operations {
  *
  * @param options where the nodes are
  * @throws {TypeError} for a URL that is none
- * @throws {DndError} `port-blocked` for a port that `fetch` refuses, 6000 among them
+ * @throws {RangeError} for `rounds` that are no whole number from 1
+ * @throws {DndError} `invalid-argument` for an option that is unknown or of a wrong type; `port-blocked` for a port that `fetch` refuses, 6000 among them
  *
  * @example
  * ```ts
@@ -58,6 +60,7 @@ export interface Client extends KeyValue, Operations {
  * ```
  */
 export function createClient(options: ClientOptions): Client {
+  checkOptions("create a client", options, clientChecks);
   const { fetch: ownFetch, token } = options;
   const endpoints = new Endpoints(options.urls, ownFetch === undefined);
   const timeoutMs = checkTimeout(options.timeoutMs, 10_000);

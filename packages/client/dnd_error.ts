@@ -37,7 +37,7 @@ export type DndErrorCode =
   | "storage-full"
   | "internal"
   | "timeout"
-  // From here on: found by the caller's side, `status` is 0.
+  // From here on: found by the caller's side, `status` is 0. An embedded node says `closed` too.
   | "unreachable"
   | "port-blocked"
   | "invalid-response"

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { batchContract } from "./_batch_contract.ts";
 import { listContract } from "./_list_contract.ts";
+import { closedContract } from "./_closed_contract.ts";
+import { optionsContract } from "./_options_contract.ts";
 import { rejectsWith } from "./_rejects_with.ts";
 import { watchContract } from "./_watch_contract.ts";
 import { versionToEtag, versionToMs } from "./etag.ts";
@@ -52,6 +54,8 @@ export function keyValueContract(name: string, open: () => Promise<KeyValueContr
     listContract(subjectOf);
     batchContract(subjectOf);
     watchContract(subjectOf);
+    optionsContract(subjectOf);
+    closedContract(open);
   });
 }
 
@@ -123,6 +127,54 @@ function valueContract(subject: () => KeyValue): void {
       for (const value of [undefined, () => 1, Symbol("s"), 1n, NaN, -Infinity, cyclic]) {
         await rejectsWith(subject().put("value/none", value), "invalid-argument", "not-applied");
       }
+    });
+
+    it("refuses what JSON would lose without a word, and says where it is", async () => {
+      const holes: unknown[] = [1];
+      holes[2] = 1;
+      const cyclic: Record<string, unknown> = { list: [{}] };
+      (cyclic["list"] as Record<string, unknown>[])[0] = { up: cyclic };
+      const cases: readonly (readonly [unknown, string, string])[] = [
+        [{ a: NaN }, "NaN", " at a"],
+        [{ a: { b: [0, Infinity] } }, "Infinity", " at a.b[1]"],
+        [[[-Infinity]], "-Infinity", " at [0][0]"],
+        [{ "a b": NaN }, "NaN", ' at ["a b"]'],
+        [{ a: [1, undefined] }, "undefined", " at a[1]"],
+        [holes, "undefined", " at [1]"],
+        [[() => 1], "function", " at [0]"],
+        [[Symbol("s")], "symbol", " at [0]"],
+        [{ a: { b: 1n } }, "BigInt", " at a.b"],
+        [cyclic, "a cycle", " at list[0].up"],
+        [{ when: new Date(NaN) }, "an invalid Date", " at when"],
+        [new Map([["a", 1]]), "a Map", ""],
+        [{ tags: new Set(["a"]) }, "a Set", " at tags"],
+        [Promise.resolve(1), "a Promise", ""],
+        [{ raw: Uint8Array.from([1, 2]) }, "a Uint8Array", " at raw"],
+        [new ArrayBuffer(2), "an ArrayBuffer", ""],
+        [Float64Array.from([1]), "a Float64Array", ""],
+      ];
+      for (const [value, what, where] of cases) {
+        const call = subject().put("value/lossy", value);
+        const { message } = await rejectsWith(call, "invalid-argument", "not-applied");
+        assert.ok(message.includes(`${what}${where}`), message);
+        const batch = await subject().batch([{ op: "put", key: "value/lossy", value }]);
+        assert.equal(batch[0]?.status, 400, message);
+        assert.equal(batch[0]?.error?.message, message);
+      }
+      assert.equal(await subject().has("value/lossy"), false);
+    });
+
+    it("stores what JSON keeps, nulls and empty objects too, and leaves out what has no value", async () => {
+      const value = { a: null, b: {}, c: [null, {}], d: "null", e: { 0: "x" }, f: new Date(0) };
+      await subject().put("value/nulls", value);
+      assert.deepEqual(await subject().get("value/nulls"), { ...value, f: value.f.toJSON() });
+      const own = { toJSON: () => null };
+      await subject().put("value/nulls", { a: undefined, b: () => 1, c: Symbol("s"), own, d: 1 });
+      assert.deepEqual(await subject().get("value/nulls"), { own: null, d: 1 });
+      let deep: unknown = null;
+      for (let depth = 0; depth < 1000; depth += 1) deep = { deep };
+      await subject().put("value/nulls", deep);
+      assert.deepEqual(await subject().get("value/nulls"), deep);
     });
 
     it("does not share memory with the caller", async () => {

@@ -1,3 +1,4 @@
+import { findLoss, mayHaveLost } from "./_lossless.ts";
 import { DndError } from "./dnd_error.ts";
 
 /** A value as it is stored. */
@@ -38,13 +39,27 @@ function refuse(code: string, message: string, cause?: unknown): DndError {
   return new DndError(code, message, { status: 400, outcome: "not-applied", cause });
 }
 
+/** What JSON does not keep of a value, as an error. */
+function lossOf(value: unknown): DndError | undefined {
+  let loss: ReturnType<typeof findLoss>;
+  try {
+    loss = findLoss(value);
+  } catch {
+    return undefined; // a toJSON() that throws, or nested deeper than this can look
+  }
+  if (loss === undefined) return undefined;
+  const where = loss.path === "" ? "" : ` at ${loss.path}`;
+  return refuse("invalid-argument", `Cannot put: JSON cannot express ${loss.what}${where}`);
+}
+
 /**
  * Turns a value into bytes and a media type: a string is text, bytes are bytes, anything else is JSON.
  *
  * @param value the value; with a `contentType`, a string and bytes are taken as they are
  * @param contentType the media type to store; JSON types are checked
- * @throws {DndError} `invalid-argument` for a value that JSON cannot express or a type that does not
- *   fit it, `invalid-json` for a string or bytes that are not JSON although the type says so
+ * @throws {DndError} `invalid-argument` for a value that JSON cannot express (the message says where: a
+ *   NaN, an undefined in an array, a Map or a Promise would be lost without a word) or a type that does
+ *   not fit it, `invalid-json` for a string or bytes that are not JSON although the type says so
  *
  * @example
  * ```ts
@@ -78,17 +93,22 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
       `Cannot put a ${typeof value} as ${type}: give a string or bytes`,
     );
   }
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw refuse("invalid-argument", `Cannot put: JSON cannot express ${value}`); // it would say null
-  }
   let json: string | undefined;
   try {
     json = JSON.stringify(value);
   } catch (error) {
-    throw refuse("invalid-argument", `Cannot put: JSON cannot express the value (${error})`, error);
+    // A BigInt, a cycle, or a toJSON() that throws.
+    throw (
+      lossOf(value) ??
+      refuse("invalid-argument", `Cannot put: JSON cannot express the value (${error})`, error)
+    );
   }
   if (json === undefined) {
     throw refuse("invalid-argument", `Cannot put: JSON cannot express ${typeof value}`);
+  }
+  if (mayHaveLost(json)) {
+    const loss = lossOf(value);
+    if (loss !== undefined) throw loss;
   }
   return { bytes: encoder.encode(json), contentType: type };
 }

@@ -48,7 +48,8 @@ export class ChangeFeed {
   readonly #map: VersionedMap;
   readonly #prefix: string;
   readonly #onError: (error: unknown) => void;
-  readonly #listeners = new Set<FeedListener>();
+  /** Each with what it wants called when the feed closes. */
+  readonly #listeners = new Map<FeedListener, () => void>();
   readonly #maxExpiries: number;
   /** The oldest has number `#firstExpiry`. */
   #expiries: Expiry[] = [];
@@ -159,10 +160,10 @@ export class ChangeFeed {
     return this.#read(counter, this.cursor);
   }
 
-  /** Hears of changes from {@link cursor} on. @returns ends it */
-  listen(listener: FeedListener): () => void {
+  /** Hears of changes from {@link cursor} on, and of the end of the feed. @returns ends it */
+  listen(listener: FeedListener, onClose: () => void = () => undefined): () => void {
     if (this.#listeners.size === 0) this.#cursor = this.#map.committedCounter;
-    this.#listeners.add(listener);
+    this.#listeners.set(listener, onClose);
     this.poke();
     return () => void this.#listeners.delete(listener);
   }
@@ -202,7 +203,9 @@ export class ChangeFeed {
   /** Nothing is told any more. */
   close(): void {
     this.#closed = true;
+    const ends = [...this.#listeners.values()];
     this.#listeners.clear();
+    for (const end of ends) end();
   }
 
   async #pump(): Promise<void> {
@@ -238,6 +241,6 @@ export class ChangeFeed {
 
   #tell(changes: readonly FeedChange[]): void {
     if (changes.length === 0) return;
-    for (const listener of [...this.#listeners]) listener(changes);
+    for (const listener of [...this.#listeners.keys()]) listener(changes);
   }
 }

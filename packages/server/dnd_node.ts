@@ -7,12 +7,20 @@ import type {
   Explanation,
   Readiness,
 } from "@dnd/client";
+import { checkKey } from "@dnd/client";
+import {
+  arrayCheck,
+  callChecks,
+  checkArgument,
+  checkOptions,
+  textCheck,
+  type OptionCheck,
+} from "@dnd/client/options";
 import { EmbeddedNode } from "./embedded_node.ts";
 import type { HttpService } from "./http/http_service.ts";
 import type { ClusterLink } from "./peer/cluster_link.ts";
 import type { RunningNode } from "./running_node.ts";
 import type { Tokens } from "./token_file.ts";
-import { withCall } from "./with_call.ts";
 
 /** How a node ended. */
 export interface NodeEnd {
@@ -36,6 +44,13 @@ export interface DndNodeParts {
   /** Fulfilled when the node has ended. */
   readonly ended: Promise<NodeEnd>;
 }
+
+const closeChecks: Readonly<Record<"graceMs", OptionCheck>> = {
+  graceMs: (value) =>
+    typeof value === "number" && value >= 0 && value < Infinity
+      ? undefined
+      : "a number of milliseconds from 0",
+};
 
 /** A node in this process. Made by {@link createNode}. */
 export class DndNode extends EmbeddedNode {
@@ -93,21 +108,28 @@ export class DndNode extends EmbeddedNode {
 
   /** What `GET /cluster` says. */
   async cluster(): Promise<ClusterInfo> {
+    this.core.checkServing("ask for the cluster");
     return this.core.clusterInfo();
   }
 
   /** Whether the node is ready, and why not. */
   async readiness(): Promise<Readiness> {
+    this.core.checkServing("ask whether the node is ready");
     return this.core.readiness();
   }
 
   /** Who holds which version of a key, and why the winner won. */
   explain(key: string, options: CallOptions = {}): Promise<Explanation> {
-    return withCall(options, () => this.core.explain(key, options));
+    return this.call("explain", options, callChecks, async () => {
+      checkKey(key);
+      return this.core.explain(key, options);
+    });
   }
 
   /** Calls further peers, `host:port` each. */
-  join(peers: readonly string[]): Promise<void> {
+  async join(peers: readonly string[]): Promise<void> {
+    checkArgument("join", "peers", peers, arrayCheck);
+    this.core.checkServing("join");
     return this.core.join(peers);
   }
 
@@ -117,27 +139,38 @@ export class DndNode extends EmbeddedNode {
    * @throws {DndError} `conflict` when no exchange was possible; the node goes on then (rule 2)
    */
   async leave(options: CallOptions = {}): Promise<void> {
+    checkOptions("leave", options, callChecks);
+    this.core.checkServing("leave");
     await this.core.leave(options);
     await this.#parts.close({ reason: "left" }, 1_000);
   }
 
   /** Forgets a dead member (rule 3). @throws {DndError} `conflict` when it is not dead */
-  forget(node: string): Promise<void> {
+  async forget(node: string): Promise<void> {
+    checkArgument("forget a member", "node", node, textCheck);
+    this.core.checkServing("forget a member");
     return this.core.forget(node);
   }
 
   /** Makes a consistent copy of the data in a folder, while serving. */
-  backup(folder: string): Promise<BackupResult> {
+  async backup(folder: string): Promise<BackupResult> {
+    checkArgument("back up", "folder", folder, textCheck);
+    this.core.checkServing("back up");
     return this.core.backup(folder);
   }
 
   /** Resolves when the node holds a complete copy, or is alone by rule 12. */
   override ready(options: CallOptions = {}): Promise<void> {
-    return withCall(options, () => this.#parts.link.whenReady());
+    const what = "wait until the node is ready";
+    return this.call(what, options, callChecks, async () => {
+      await this.#parts.link.whenReady();
+      this.core.checkServing(what);
+    });
   }
 
   /** The metrics as Prometheus text. */
   async metrics(): Promise<string> {
+    this.core.checkServing("make metrics");
     return (await (await this.#http()).metrics()).text;
   }
 
@@ -147,6 +180,7 @@ export class DndNode extends EmbeddedNode {
     readonly tokens?: Tokens;
     readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   }): Promise<void> {
+    this.core.checkServing("take new secrets");
     if (secrets.keys !== undefined) await this.#parts.link.setKeys(secrets.keys);
     (await this.#http()).reload(secrets);
   }
@@ -162,7 +196,8 @@ export class DndNode extends EmbeddedNode {
    *
    * @param options how long running requests may take, default 3,000 ms
    */
-  override close(options: { readonly graceMs?: number } = {}): Promise<void> {
+  override async close(options: { readonly graceMs?: number } = {}): Promise<void> {
+    checkOptions("close", options, closeChecks);
     return this.#parts.close({ reason: "closed" }, options.graceMs ?? 3_000);
   }
 

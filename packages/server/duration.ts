@@ -9,6 +9,9 @@ const unitMs: Readonly<Record<string, number>> = {
 /** Longest duration that is taken: a hundred years. */
 export const maxDurationMs = 100 * 365 * 86_400_000;
 
+/** About the longest time that `setTimeout` can wait: 24 days; anything longer is for ever. */
+export const maxTimerMs = 2_147_000_000;
+
 /** How {@link parseDuration} reads. */
 export interface DurationOptions {
   /** The unit of a bare number, `s` for example. Default: none, a bare number is refused. */

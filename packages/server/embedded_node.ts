@@ -21,6 +21,20 @@ import {
   type Watch,
   type WatchOptions,
 } from "@dnd/client";
+import {
+  arrayCheck,
+  callChecks,
+  checkArgument,
+  checkOperation,
+  checkOptions,
+  deleteChecks,
+  entriesChecks,
+  listChecks,
+  putChecks,
+  textCheck,
+  touchChecks,
+  type OptionChecks,
+} from "@dnd/client/options";
 import type { Entry } from "@dnd/store";
 import { deletePrefix } from "./delete_prefix.ts";
 import { deleteValue } from "./delete_value.ts";
@@ -46,16 +60,18 @@ export abstract class EmbeddedNode implements KeyValue {
 
   /** Stores a value. */
   put(key: string, value: unknown, options: PutOptions = {}): Promise<Receipt> {
-    return withCall(options, async () => {
+    return this.change("put", options, putChecks, async () => {
       checkKey(key);
       const { bytes, contentType } = encodeValue(value, options.contentType);
-      return putValue(this.core, key, bytes, { ...options, contentType });
+      const { ttlMs, w, ifMatch, ifNoneMatch, timeoutMs, signal } = options;
+      const write = { contentType, ttlMs, w, ifMatch, ifNoneMatch, timeoutMs, signal };
+      return putValue(this.core, key, bytes, write);
     });
   }
 
   /** Reads a value; undefined if the key is absent. */
   get<T = unknown>(key: string, options: CallOptions = {}): Promise<T | undefined> {
-    return withCall(options, async () => {
+    return this.call("get", options, callChecks, async () => {
       const entry = this.#read(key);
       return entry === undefined ? undefined : (valueOf(entry) as T);
     });
@@ -66,7 +82,7 @@ export abstract class EmbeddedNode implements KeyValue {
     key: string,
     options: CallOptions = {},
   ): Promise<KeyValueEntry<T> | undefined> {
-    return withCall(options, async () => {
+    return this.call("get an entry", options, callChecks, async () => {
       const entry = this.#read(key);
       return entry === undefined ? undefined : { ...infoOf(entry), value: valueOf(entry) as T };
     });
@@ -74,12 +90,17 @@ export abstract class EmbeddedNode implements KeyValue {
 
   /** Whether the key is there. */
   has(key: string, options: CallOptions = {}): Promise<boolean> {
-    return withCall(options, async () => this.#read(key) !== undefined);
+    return this.call(
+      "look for a key",
+      options,
+      callChecks,
+      async () => this.#read(key) !== undefined,
+    );
   }
 
   /** Deletes a key. */
   delete(key: string, options: DeleteOptions = {}): Promise<DeleteReceipt> {
-    return withCall(options, async () => {
+    return this.change("delete", options, deleteChecks, async () => {
       checkKey(key);
       return deleteValue(this.core, key, options);
     });
@@ -87,7 +108,7 @@ export abstract class EmbeddedNode implements KeyValue {
 
   /** Gives a key a new time to live, or none. */
   touch(key: string, options: TouchOptions = {}): Promise<Version | undefined> {
-    return withCall(options, async () => {
+    return this.change("touch", options, touchChecks, async () => {
       checkKey(key);
       const touched = beginTouch(this.core, key, options.ttlMs);
       if (touched === undefined) return undefined;
@@ -97,12 +118,15 @@ export abstract class EmbeddedNode implements KeyValue {
 
   /** Deletes all keys that start so. */
   deletePrefix(prefix: string, options: CallOptions = {}): Promise<number> {
-    return withCall(options, (signal) => deletePrefix(this.core, prefix, { signal }));
+    return this.change("delete by prefix", options, callChecks, (signal) => {
+      checkArgument("delete by prefix", "the prefix", prefix, textCheck);
+      return deletePrefix(this.core, prefix, { signal });
+    });
   }
 
   /** One page of keys. */
   list<T = unknown>(options: ListOptions = {}): Promise<ListPage<T>> {
-    return withCall(options, async () => {
+    return this.call("list", options, listChecks, async () => {
       const page = listKeys(this.core, options);
       return {
         items: page.entries.map((entry): ListItem<T> =>
@@ -121,6 +145,8 @@ export abstract class EmbeddedNode implements KeyValue {
   async *entries<T = unknown>(
     options: Omit<ListOptions, "delimiter"> = {},
   ): AsyncGenerator<ListItem<T>, void, void> {
+    checkOptions("list entries", options, entriesChecks);
+    this.core.checkServing("list entries");
     let { cursor } = options;
     do {
       const page: ListPage<T> = await this.list<T>({
@@ -137,7 +163,8 @@ export abstract class EmbeddedNode implements KeyValue {
     operations: readonly BatchOperation[],
     options: CallOptions = {},
   ): Promise<BatchResult<T>[]> {
-    return withCall(options, async () => {
+    return this.change("send a batch", options, callChecks, async () => {
+      checkArgument("send a batch", "operations", operations, arrayCheck);
       const results = await runBatch(this.core, operations.map(stepOf));
       return results.map(({ entry, ...result }) =>
         entry === undefined
@@ -167,6 +194,32 @@ export abstract class EmbeddedNode implements KeyValue {
     return this.close();
   }
 
+  /** Runs a call that changes nothing under its options. */
+  protected call<T extends CallOptions, R>(
+    what: string,
+    options: T,
+    checks: OptionChecks<T>,
+    run: (signal: AbortSignal | undefined) => Promise<R>,
+  ): Promise<R> {
+    return withCall(what, options, checks, (signal) => {
+      this.core.checkServing(what);
+      return run(signal);
+    });
+  }
+
+  /** Runs a call that writes under its options. */
+  protected change<T extends CallOptions, R>(
+    what: string,
+    options: T,
+    checks: OptionChecks<T>,
+    run: (signal: AbortSignal | undefined) => Promise<R>,
+  ): Promise<R> {
+    return withCall(what, options, checks, (signal) => {
+      this.core.checkServing(what, "not-applied");
+      return run(signal);
+    });
+  }
+
   #read(key: string): Entry | undefined {
     checkKey(key);
     return getValue(this.core, key);
@@ -174,12 +227,14 @@ export abstract class EmbeddedNode implements KeyValue {
 }
 
 function stepOf(operation: BatchOperation): BatchStep {
-  if (operation.op !== "put") return operation;
-  const { key, value, contentType, ttlMs } = operation;
   try {
+    checkOperation(operation);
+    if (operation.op !== "put") return operation;
+    const { key, value, contentType, ttlMs } = operation;
     return { op: "put", key, ttlMs, ...encodeValue(value, contentType) };
   } catch (error) {
-    return { op: "bad", key, error: toNodeError(error) };
+    const { key = "" } = (operation ?? {}) as Partial<BatchOperation>;
+    return { op: "bad", key: String(key), error: toNodeError(error) };
   }
 }
 

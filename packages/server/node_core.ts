@@ -3,6 +3,7 @@ import type {
   CallOptions,
   ClusterInfo,
   Explanation,
+  Outcome,
   Readiness,
   Replication,
 } from "@dnd/client";
@@ -61,6 +62,14 @@ export interface NodeCore {
    * @throws {DndError} when the node takes no writes: it is closing, or its storage has failed
    */
   checkOpen(): void;
+  /**
+   * Asked before every call of the library.
+   *
+   * @param what the call, for the message
+   * @param outcome of a write
+   * @throws {DndError} `closed`: the node is closed, or about to be
+   */
+  checkServing(what: string, outcome?: Outcome): void;
   /**
    * Takes entries that were just written to the map on their way to the other members.
    *

@@ -1,9 +1,11 @@
+import { resolve } from "node:path";
 import {
   DndError,
   type BackupResult,
   type CallOptions,
   type ClusterInfo,
   type Explanation,
+  type Outcome,
   type Readiness,
 } from "@dnd/client";
 import { StorageError, type Entry, type VersionedMap } from "@dnd/store";
@@ -52,6 +54,7 @@ export class RunningNode implements NodeCore {
   readonly writes: WaitingWrites = new WaitingWrites();
   readonly #parts: RunningNodeParts;
   #closing = false;
+  #closed = false;
   #failure: StorageError | undefined;
   #checking = false;
   #commit: Promise<void> | undefined;
@@ -117,6 +120,16 @@ export class RunningNode implements NodeCore {
         retryAfterMs: 1000,
       });
     }
+  }
+
+  checkServing(what: string, outcome?: Outcome): void {
+    if (!this.#closed) return;
+    const failure = this.#failure;
+    const why = failure === undefined ? "" : `: its storage has failed: ${failure.message}`;
+    throw new DndError("closed", `Cannot ${what}: the node is closed${why}`, {
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(failure === undefined ? {} : { cause: failure }),
+    });
   }
 
   written(entries: readonly Entry[]): GroupCommit | undefined {
@@ -203,7 +216,9 @@ export class RunningNode implements NodeCore {
     return this.#parts.link.forget(node);
   }
 
-  async backup(folder: string): Promise<BackupResult> {
+  async backup(given: string): Promise<BackupResult> {
+    // The answer says where it is, whatever folder the process was started in.
+    const folder = resolve(given);
     const { copy } = this.#parts;
     if (copy === undefined) {
       throw new DndError("conflict", "Cannot back up: this node keeps nothing on disk", {
@@ -220,9 +235,10 @@ export class RunningNode implements NodeCore {
     return { folder };
   }
 
-  /** Refuses writes from now on. */
+  /** Refuses writes from now on, and every call of the library. */
   beginClosing(): void {
     this.#closing = true;
+    this.#closed = true;
   }
 
   /** Ends feeds and timers. */

@@ -1,4 +1,5 @@
 import {
+  checkKey,
   decodeValue,
   versionToEtag,
   versionToMs,
@@ -6,6 +7,7 @@ import {
   type Watch,
   type WatchOptions,
 } from "@dnd/client";
+import { checkOptions, watchChecks } from "@dnd/client/options";
 import type { FeedChange, FeedStart } from "./change_feed.ts";
 import { unknownType } from "./entry_text.ts";
 import type { NodeCore } from "./node_core.ts";
@@ -47,11 +49,21 @@ class NodeWatch<T> implements Watch<T> {
   #ended = false;
   #lastEventId: string | undefined;
 
-  constructor(node: NodeCore, options: WatchOptions) {
+  constructor(node: NodeCore, given: WatchOptions) {
     this.#node = node;
+    try {
+      checkOptions("watch", given, watchChecks);
+      if (given.key !== undefined) checkKey(given.key);
+      node.checkServing("watch");
+    } catch (error) {
+      this.#error = error as Error;
+    }
+    const options = this.#error === undefined ? given : {};
     this.#options = options;
     if (options.prefix !== undefined && options.key !== undefined) {
       this.#error = invalidArgument("Cannot watch: give a prefix or a key, not both");
+    }
+    if (this.#error !== undefined) {
       this.opened = Promise.reject(this.#error);
       this.opened.catch(() => undefined);
       return;
@@ -63,7 +75,8 @@ class NodeWatch<T> implements Watch<T> {
     }
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     const start = node.feed.startAfter(options.after);
-    this.#stopListening = node.feed.listen((changes) => this.#take(changes));
+    const end = (): void => this.#end();
+    this.#stopListening = node.feed.listen((changes) => this.#take(changes), end);
     this.#begin(start);
   }
 

@@ -1,19 +1,24 @@
 import { DndError, type CallOptions } from "@dnd/client";
-import { checkTimeout } from "./write.ts";
+import { checkOptions, type OptionChecks } from "@dnd/client/options";
+import { maxTimerMs } from "./duration.ts";
 
 /**
  * Runs one call under its signal and its time. What it began goes on when the caller stops waiting: a
  * write may or may not have happened then.
  *
- * @throws the signal's reason, or {@link DndError} `timeout`
+ * @param what the call, for messages
+ * @throws the signal's reason; {@link DndError} `timeout`, `invalid-argument` for an option that is
+ *   unknown or wrong
  */
-export async function withCall<T>(
-  options: CallOptions,
-  run: (signal: AbortSignal | undefined) => Promise<T>,
-): Promise<T> {
+export async function withCall<T extends CallOptions, R>(
+  what: string,
+  options: T,
+  checks: OptionChecks<T>,
+  run: (signal: AbortSignal | undefined) => Promise<R>,
+): Promise<R> {
+  checkOptions(what, options, checks);
   const { signal, timeoutMs } = options;
   signal?.throwIfAborted();
-  checkTimeout(timeoutMs);
   if (signal === undefined && timeoutMs === undefined) return run(undefined);
   let stop = (): void => undefined;
   const stopped = new Promise<never>((_resolve, reject) => {
@@ -23,7 +28,7 @@ export async function withCall<T>(
     signal?.addEventListener("abort", onAbort, { once: true });
     // A write that waits for members has this time itself, and says how far it came: it goes first.
     const timer =
-      timeoutMs === undefined
+      timeoutMs === undefined || timeoutMs >= maxTimerMs
         ? undefined
         : setTimeout(() => reject(tookTooLong(timeoutMs)), timeoutMs + 50);
     stop = () => {

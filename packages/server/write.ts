@@ -5,9 +5,10 @@ import {
   type Receipt,
   type WriteConcern,
 } from "@dnd/client";
+import { callChecks, checkArgument, checkOptions, writeConcernCheck } from "@dnd/client/options";
 import type { Entry } from "@dnd/store";
 import type { Conditions } from "./conditions.ts";
-import { maxDurationMs } from "./duration.ts";
+import { maxDurationMs, maxTimerMs } from "./duration.ts";
 import type { CommitListener } from "./group_commit.ts";
 import { Later } from "./later.ts";
 import type { NodeCore } from "./node_core.ts";
@@ -54,13 +55,6 @@ export function checkTtl(ttlMs: number | undefined): void {
     throw invalidArgument(
       `Cannot use the time to live ${ttlMs} ms: it must be a whole number from 1 to 100 years`,
     );
-  }
-}
-
-/** Checks a wait in milliseconds. */
-export function checkTimeout(timeoutMs: number | undefined): void {
-  if (timeoutMs !== undefined && !(timeoutMs > 0)) {
-    throw invalidArgument(`Cannot wait for ${timeoutMs} ms: the time must be above 0`);
   }
 }
 
@@ -161,7 +155,10 @@ function receiptOf(
     superseded,
     event,
     replicated: async (count: WriteConcern, call: CallOptions = {}) => {
-      checkTimeout(call.timeoutMs);
+      const what = "confirm a write";
+      checkOptions(what, call, callChecks);
+      checkArgument(what, "count", count, writeConcernCheck);
+      node.checkServing(what);
       const { acked, needed, members } = await follow(
         node,
         { entry, needed: neededBy(node, count), event },
@@ -189,7 +186,7 @@ async function follow(
   { entry, needed }: Written,
   options: Omit<WriteOptions, "w"> & { readonly w?: WriteConcern | "explicit" | undefined },
 ) {
-  const timeoutMs = options.timeoutMs ?? defaultFollowMs;
+  const timeoutMs = Math.min(options.timeoutMs ?? defaultFollowMs, maxTimerMs);
   const result = await node.follow(entry, needed, { timeoutMs, signal: options.signal });
   if (result.ok) return result;
   options.signal?.throwIfAborted();

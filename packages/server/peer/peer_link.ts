@@ -77,6 +77,8 @@ export class PeerLink implements ClusterLink {
   readonly #driver: ReplicationDriver;
   readonly #receipts = new Map<number, (event: Followed) => void>();
   readonly #explanations = new Map<number, (answers: readonly ExplainAnswer[]) => void>();
+  /** Ends what waits for other members. */
+  readonly #waiting = new Set<(error: DndError) => void>();
   readonly #readyWaiters: (() => void)[] = [];
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #leaving: ((error: DndError | undefined, departed: number) => void) | undefined;
@@ -193,8 +195,10 @@ export class PeerLink implements ClusterLink {
       let number = 0;
       const onAbort = (): void => {
         this.#receipts.delete(number);
+        this.#waiting.delete(reject);
         reject(signal?.reason as Error);
       };
+      this.#waiting.add(reject);
       signal?.addEventListener("abort", onAbort, { once: true });
       const { receipt, effects } = this.#replicator.follow(
         entry,
@@ -204,6 +208,7 @@ export class PeerLink implements ClusterLink {
       number = receipt;
       this.#receipts.set(receipt, (followed) => {
         signal?.removeEventListener("abort", onAbort);
+        this.#waiting.delete(reject);
         resolve(followed);
       });
       this.#driver.run(effects);
@@ -227,9 +232,13 @@ export class PeerLink implements ClusterLink {
   }
 
   async explain(key: string, _options: CallOptions): Promise<Explanation> {
-    const answers = await new Promise<readonly ExplainAnswer[]>((resolve) => {
+    const answers = await new Promise<readonly ExplainAnswer[]>((resolve, reject) => {
       const { request, effects } = this.#replicator.explain(key, this.#now());
-      this.#explanations.set(request, resolve);
+      this.#waiting.add(reject);
+      this.#explanations.set(request, (answers) => {
+        this.#waiting.delete(reject);
+        resolve(answers);
+      });
       this.#driver.run(effects);
     });
     const members = this.members();
@@ -318,6 +327,10 @@ export class PeerLink implements ClusterLink {
     await this.#remember();
     this.#driver.close();
     for (const resolve of this.#readyWaiters.splice(0)) resolve();
+    const closed = new DndError("closed", "Cannot wait for other members: the node is closed", {
+      outcome: "unknown",
+    });
+    for (const reject of this.#waiting) reject(closed);
     await this.#gossip.stop();
   }
 
