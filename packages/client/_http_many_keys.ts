@@ -60,7 +60,7 @@ export class HttpManyKeys extends HttpOperations {
     const query = new URLSearchParams();
     if (options.prefix !== undefined && options.prefix !== "") query.set("prefix", options.prefix);
     if (options.limit !== undefined) query.set("limit", String(options.limit));
-    if (options.cursor !== undefined) query.set("cursor", options.cursor);
+    if (options.cursor !== undefined && options.cursor !== "") query.set("cursor", options.cursor);
     if (options.values === true) query.set("values", "true");
     if (options.delimiter !== undefined && options.delimiter !== "") {
       query.set("delimiter", options.delimiter);

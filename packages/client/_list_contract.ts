@@ -90,6 +90,14 @@ export function listContract(subject: () => KeyValue): void {
       assert.equal(page.cursor, undefined);
     });
 
+    it("takes an empty prefix, cursor and delimiter for none", async () => {
+      const empty = await subject().list({ prefix: "", cursor: "", delimiter: "", limit: 3 });
+      const none = await subject().list({ limit: 3 });
+      assert.deepEqual(empty.items, none.items);
+      assert.deepEqual(empty.prefixes, []);
+      assert.equal(empty.cursor, none.cursor);
+    });
+
     it("refuses a limit outside 1 to 1,000 and a cursor that is none", async () => {
       for (const limit of [0, -1, 1001, 1.5, NaN]) {
         await rejectsWith(subject().list({ limit }), "invalid-argument");

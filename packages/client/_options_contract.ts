@@ -66,6 +66,7 @@ const wrongWatches: readonly Wrong[] = [
   [{ key: 5 }, "key", "5"],
   [{ key: "a", values: 1 }, "values", "1"],
   [{ after: 5 }, "after", "5"],
+  [{ after: "" }, "after", '""'],
   [{ signal: {} }, "signal", "object"],
   [{ timeoutMs: 5 }, "timeoutMs", "5"],
   [{ keys: "a" }, "keys", '"a"'],

@@ -124,7 +124,7 @@ export const watchChecks: OptionChecks<WatchOptions> = table<WatchOptions>({
   prefix: stringCheck,
   key: stringCheck,
   values: booleanCheck,
-  after: stringCheck,
+  after: textCheck,
   signal: signalCheck,
 });
 

@@ -64,12 +64,14 @@ function readCursor(cursor: string): Place {
  * @throws {DndError} `invalid-argument`, and `not-ready` while the first copy runs
  */
 export function listKeys(node: NodeCore, options: ListKeysOptions): KeyPage {
-  const { prefix = "", limit = 100, delimiter } = options;
+  const { prefix = "", limit = 100 } = options;
+  // Written out and empty, as in the manual's `?prefix=&limit=100&cursor=&delimiter=`: as if it were not there.
+  const cursor = options.cursor === "" ? undefined : options.cursor;
+  const delimiter = options.delimiter === "" ? undefined : options.delimiter;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > maxListLimit) {
     throw invalidArgument(`Cannot list: limit is ${limit}, write 1 to ${maxListLimit}`);
   }
-  if (delimiter === "") throw invalidArgument("Cannot list: the delimiter is empty");
-  let place: Place | undefined = options.cursor === undefined ? {} : readCursor(options.cursor);
+  let place: Place | undefined = cursor === undefined ? {} : readCursor(cursor);
   const now = listNow(node, "list keys");
   const event = node.feed.idOf(node.map.counter);
   const entries: ListedEntry[] = [];

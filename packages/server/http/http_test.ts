@@ -529,6 +529,32 @@ describe("the HTTP interface", () => {
     assert.doesNotMatch(body, /"prefixes"|"value"/);
   });
 
+  it("refuses an empty parameter that means nothing, and names it", async () => {
+    const cases: readonly (readonly [method: string, path: string, name: string])[] = [
+      ["PUT", "/kv/empty?ttl=", "ttl"],
+      ["PUT", "/kv/empty?ttl", "ttl"],
+      ["PUT", "/kv/empty?w=", "w"],
+      ["PUT", "/kv/empty?timeout=", "timeout"],
+      ["DELETE", "/kv/empty?w=", "w"],
+      ["DELETE", "/kv?prefix=", "prefix"],
+      ["GET", "/kv?limit=", "limit"],
+      ["GET", "/kv?values=", "values"],
+      ["GET", "/watch?after=", "after"],
+      ["GET", "/watch?key=", "key"],
+      ["GET", "/watch?values=", "values"],
+      ["POST", "/import?keep=", "keep"],
+      ["GET", "/kv?=", '""'],
+    ];
+    for (const [method, path, name] of cases) {
+      const answer = await call({ method, path, ...(method === "PUT" ? { body: "1" } : {}) });
+      assert.equal(answer.status, 400, path);
+      assert.equal(codeOf(answer), "invalid-argument", path);
+      const { detail } = JSON.parse(answer.body) as { readonly detail: string };
+      assert.ok(new RegExp(`(^|[^a-z])${name}([^a-z]|$)`).test(detail), `${path}: ${detail}`);
+    }
+    assert.equal((await call({ path: "/kv/empty" })).status, 404);
+  });
+
   it("puts Dnd-Node and X-Request-Id on every answer, to what is no request too", async () => {
     const { id } = alone.node;
     const requests: readonly [string, number][] = [

@@ -152,17 +152,11 @@ export const keyRoutes: readonly Route[] = [
 ];
 
 function list(exchange: Exchange): Answer {
-  const given = readQuery(exchange, listQuery);
-  // Written out and empty is what a template of the manual looks like: it is not there.
-  const query = {
-    ...given,
-    cursor: given.cursor === "" ? undefined : given.cursor,
-    delimiter: given.delimiter === "" ? undefined : given.delimiter,
-  };
+  const query = readQuery(exchange, listQuery);
   const page = listKeys(exchange.context.node, query);
   const items = page.entries.map((entry) => itemJson(entry, query.values === true)).join(",");
   const prefixes =
-    query.delimiter === undefined ? "" : `,"prefixes":${JSON.stringify(page.prefixes)}`;
+    (query.delimiter ?? "") === "" ? "" : `,"prefixes":${JSON.stringify(page.prefixes)}`;
   const cursor = page.cursor === undefined ? "" : `,"cursor":${JSON.stringify(page.cursor)}`;
   return jsonAnswer(`{"items":[${items}]${prefixes}${cursor}}`, {
     headers: ["Dnd-Event", page.event, "Cache-Control", "no-cache"],

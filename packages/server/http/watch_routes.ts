@@ -9,10 +9,11 @@ import type { WatchHub } from "./watch_hub.ts";
 
 const watchQuery = z.strictObject({
   prefix: z.string().optional(),
-  key: z.string().min(1).optional(),
+  key: z.string().min(1, "write a key, or leave it out").optional(),
   values: switchParameter.optional(),
   after: z
     .string()
+    .min(1, "write the id of an event, or leave it out")
     .meta({ description: "continue behind this id; Last-Event-ID beats it" })
     .optional(),
 });
