@@ -1,5 +1,5 @@
 import { invalidArgument } from "./_checks.ts";
-import type { ClientOptions } from "./create_client.ts";
+import type { ClientOptions } from "./client_options.ts";
 import type {
   BatchOperation,
   CallOptions,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { deadPort, FakeNode, sendJson, sendProblem } from "./_test_utils.ts";
 import { rejectsWith } from "./_rejects_with.ts";
-import { type Client, type ClientOptions, createClient } from "./create_client.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { type Client, createClient } from "./create_client.ts";
 import { DndError } from "./dnd_error.ts";
 
 describe("createClient()", function () {
@@ -34,6 +35,22 @@ describe("createClient()", function () {
       (error) => error instanceof TypeError && !error.message.includes("secret"),
     );
     assert.throws(create({ urls: ["http://x"], rounds: 0 }), RangeError);
+    for (const [wrong, name] of [
+      [{ url: "http://x" }, "url"],
+      [{ urls: "http://x" }, "urls"],
+      [{ urls: ["http://x"], timeout: 5 }, "timeout"],
+      [{ urls: ["http://x"], timeoutMs: NaN }, "timeoutMs"],
+      [{ urls: ["http://x"], token: 5 }, "token"],
+      [{ urls: ["http://x"], fetch: true }, "fetch"],
+    ] as const) {
+      assert.throws(
+        create(wrong as never),
+        (error) =>
+          error instanceof DndError &&
+          error.code === "invalid-argument" &&
+          new RegExp(`\\b${name}\\b`).test(error.message),
+      );
+    }
     assert.throws(create({ urls: ["http://x"], timeoutMs: -1 }), DndError);
   });
 

@@ -15,6 +15,7 @@
  */
 
 export * from "./check_key.ts";
+export * from "./client_options.ts";
 export * from "./create_client.ts";
 export * from "./dnd_error.ts";
 export * from "./etag.ts";

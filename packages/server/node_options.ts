@@ -1,7 +1,12 @@
 import { hostname } from "node:os";
 import { isIP } from "node:net";
 import { peerFault } from "./check_peer.ts";
-import { nearestWord } from "./nearest_word.ts";
+import {
+  checkNodeOptions,
+  nodeChecks,
+  nodeHttpChecks,
+  type NodeOptionCheck,
+} from "./check_node_options.ts";
 import type { NodeLogger } from "./node_logger.ts";
 import type { Tokens } from "./token_file.ts";
 
@@ -86,31 +91,9 @@ export interface ResolvedNodeOptions extends NodeOptions {
   readonly maxDriftMs: number;
 }
 
-/** The names of all options: one that is mistyped would not be heard of. */
-const optionNames: Readonly<Record<keyof NodeOptions, true>> = {
-  ...{ port: true, address: true, advertise: true, seeds: true, dataDir: true, durability: true },
-  ...{ cluster: true, name: true, keys: true, sealing: true, insecure: true, profile: true },
-  ...{ maxValueBytes: true, maxDriftMs: true, maxDatagramBytes: true, forgetAfterMs: true },
-  ...{ thread: true, http: true, logger: true },
-};
-const httpOptionNames: Readonly<Record<keyof NodeHttpOptions, true>> = {
-  ...{ port: true, webPort: true, address: true, tls: true, tokens: true, allowHosts: true },
-  ...{ allowOrigins: true, accessLog: true, maxWatchBytes: true, maxConnections: true },
-};
-
-function checkNames(what: string, options: unknown, names: Readonly<Record<string, true>>): void {
-  if (typeof options !== "object" || options === null) {
-    const where = what === "" ? "the options are" : `${what} is`;
-    throw new TypeError(`Cannot make a node: ${where} ${String(options)}, give an object`);
-  }
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(names, name)) continue;
-    const near = nearestWord(name, Object.keys(names));
-    const hint = near === undefined ? "" : `; did you mean ${near}?`;
-    const path = what === "" ? name : `${what}.${name}`;
-    throw new TypeError(`Cannot make a node: there is no option ${path}${hint}`);
-  }
-}
+// Every option has its check, and every check its option.
+nodeChecks satisfies Readonly<Record<keyof NodeOptions, NodeOptionCheck>>;
+nodeHttpChecks satisfies Readonly<Record<keyof NodeHttpOptions, NodeOptionCheck>>;
 
 const maxReplicaValueBytes = 16 * 1024 * 1024;
 
@@ -120,7 +103,7 @@ const maxReplicaValueBytes = 16 * 1024 * 1024;
  * @throws {TypeError} or {RangeError} naming the option, its value, and what is allowed
  */
 export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
-  checkNames("", options, optionNames);
+  checkNodeOptions(options);
   const resolved = {
     ...options,
     port: options.port ?? 0,
@@ -161,7 +144,6 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
     }
   }
   if (http !== undefined) {
-    checkNames("http", http, httpOptionNames);
     checkPort("http.port", http.port ?? 0);
     if (http.webPort !== undefined && http.webPort !== "off")
       checkPort("http.webPort", http.webPort);

@@ -1,0 +1,109 @@
+import { nearestWord } from "./nearest_word.ts";
+import { Tokens } from "./token_file.ts";
+
+/** Checks the type of a value. @returns what it must be, if it is something else */
+export type NodeOptionCheck = (value: unknown) => string | undefined;
+type Check = NodeOptionCheck;
+type Checks = Readonly<Record<string, Check>>;
+
+/** Checked, with its range, where the defaults are filled in. */
+const later: Check = () => undefined;
+const string: Check = (value) => (typeof value === "string" ? undefined : "a string");
+const text: Check = (value) =>
+  typeof value === "string" && value !== "" ? undefined : "a string that is not empty";
+const flag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
+const texts: Check = (value) =>
+  Array.isArray(value) && value.every((item) => text(item) === undefined)
+    ? undefined
+    : "an array of strings";
+
+function oneOf(...words: readonly string[]): Check {
+  return (value) => (words.some((word) => word === value) ? undefined : words.join(" or "));
+}
+
+function whole(least: number, most: number): Check {
+  return (value) =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most
+      ? undefined
+      : `a whole number from ${least} to ${most}`;
+}
+
+const keys: Check = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((key) => key instanceof Uint8Array && key.length === 32)
+    ? undefined
+    : "an array of one or more keys of 32 bytes each";
+
+const tls = { cert: text, key: text, ca: text };
+
+/** Of `http`. */
+export const nodeHttpChecks = {
+  ...{ port: later, webPort: later, address: string, allowHosts: texts, accessLog: flag },
+  tls: (value: unknown) => {
+    checkAll("http.tls", value, tls);
+    const { cert, key } = value as Readonly<Record<string, unknown>>;
+    return cert === undefined || key === undefined ? "a cert and a key, as PEM text" : undefined;
+  },
+  tokens: (value: unknown) =>
+    value instanceof Tokens ? undefined : "a Tokens, made by new Tokens() or parseTokenFile()",
+  allowOrigins: (value: unknown) =>
+    Array.isArray(value) &&
+    value.every((item) => typeof item === "string" && /^https?:\/\/[^/?#\s]+$/.test(item))
+      ? undefined
+      : "an array of origins like https://example.org, without a path",
+  maxWatchBytes: whole(1, Number.MAX_SAFE_INTEGER),
+  maxConnections: whole(1, Number.MAX_SAFE_INTEGER),
+};
+
+/** Of the node. */
+export const nodeChecks = {
+  ...{ port: later, address: string, advertise: text, seeds: texts, dataDir: later },
+  ...{ durability: later, cluster: string, name: string, keys, insecure: flag, logger: later },
+  sealing: oneOf("required", "permissive"),
+  profile: oneOf("local", "lan", "wan"),
+  thread: oneOf("worker", "main"),
+  ...{ maxValueBytes: later, maxDriftMs: later, maxDatagramBytes: whole(512, 65_507) },
+  forgetAfterMs: whole(1, Number.MAX_SAFE_INTEGER),
+  http: (value: unknown) => {
+    checkAll("http", value, nodeHttpChecks);
+    return undefined;
+  },
+};
+
+/**
+ * Checks that all options exist and have the right types: one that is mistyped would not be heard of, and
+ * tokens that are none would let everybody in.
+ *
+ * @throws {TypeError} naming the option, its value, and what it must be
+ */
+export function checkNodeOptions(options: object): void {
+  checkAll("", options, nodeChecks);
+}
+
+function checkAll(what: string, options: unknown, known: Checks): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const where = what === "" ? "the options are" : `${what} is`;
+    throw new TypeError(`Cannot make a node: ${where} ${show(options)}, give an object`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    const path = what === "" ? name : `${what}.${name}`;
+    if (!Object.hasOwn(known, name)) {
+      const near = nearestWord(name, Object.keys(known));
+      const hint = near === undefined ? "" : `; did you mean ${near}?`;
+      throw new TypeError(`Cannot make a node: there is no option ${path}${hint}`);
+    }
+    const must = value === undefined ? undefined : known[name]?.(value);
+    if (must !== undefined) {
+      throw new TypeError(`Cannot make a node: ${path} is ${show(value)}, it must be ${must}`);
+    }
+  }
+}
+
+/** A value for a message; of objects and lists only what they are: they may hold secrets. */
+function show(value: unknown): string {
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? `an array of ${value.length}` : "an object";
+  }
+  return typeof value === "function" ? "a function" : String(value);
+}
