@@ -30,6 +30,9 @@ export class Committer {
 
   #transaction: number;
 
+  /** The number of the next row of the journal: higher than those that are there. */
+  #nextRow = 1;
+
   /** What moves changes from the journal to their rows. */
   readonly #mover: Mover;
 
@@ -50,6 +53,7 @@ export class Committer {
     this.#transaction = file.environment.transaction;
     this.#mover = new Mover(mostJournaled, file.journal);
     this.committedCounter = state.map.counter;
+    for (const { first, rows } of file.journal) this.#nextRow = first + rows;
   }
 
   /** The clock's ceiling that is on disk. */
@@ -102,8 +106,8 @@ export class Committer {
       }
       writeRest(group, writer);
       const isJournaled = !isDirect(group);
-      if (isJournaled) this.#journal(group, transaction, writer);
-      const journalRows = this.#mover.write(group, isJournaled ? transaction : 0, writer);
+      if (isJournaled) this.#journal(group, writer);
+      const journalRows = this.#mover.write(group, !isJournaled, writer);
       sums.write(transaction, writer);
       const { rootHigh, rootLow } = sums;
       const numbers = { ceiling, epoch, transaction, damaged, journalRows, rootHigh, rootLow };
@@ -112,11 +116,15 @@ export class Committer {
     });
   }
 
-  #journal(group: Group, transaction: number, writer: RowWriter): void {
+  #journal(group: Group, writer: RowWriter): void {
     if (group.changes.size === 0) return;
-    const row = journalRow(transaction);
-    group.journal ??= writeJournal(group, row);
-    writer.put(row, group.journal.bytes, 0, group.journal.end);
+    group.journal ??= writeJournal(group, this.#nextRow);
+    const { first, bytes, ends } = group.journal;
+    let start = 0;
+    for (const [i, end] of ends.entries()) {
+      writer.put(journalRow(first + i), bytes, start, end);
+      start = end;
+    }
   }
 
   /** What is on disk of the ceiling in an epoch. */
@@ -135,6 +143,8 @@ export class Committer {
     const counter = group.state?.counter ?? this.committedCounter;
     sums.committed();
     this.#transaction += 1;
+    const { journal } = group;
+    if (journal !== undefined) this.#nextRow = journal.first + journal.ends.length;
     this.commits += 1;
     if (group.epoch === this.#epoch) this.#ceiling = Math.max(this.#ceiling, group.ceiling);
     this.committedCounter = counter;

@@ -238,7 +238,7 @@ function loadJournal(folder: string, reader: RowReader, state: StoredState): Loa
   const unreadable = new Set<string>();
   const rows = new Map<string, HeldRows>();
   const marked = new Set(reader.marked());
-  for (const { transaction, changes } of reader.journal()) {
+  for (const { number, changes } of reader.journal()) {
     if (changes === undefined) throw damaged(folder, "its journal is not readable");
     const group = new Group();
     for (const { key, entry, isDamaged, isUnreadable } of changes) {
@@ -252,7 +252,7 @@ function loadJournal(folder: string, reader: RowReader, state: StoredState): Loa
       }
       group.restore({ key, entry, isDamaged, rows: held });
     }
-    found.push({ group, transaction });
+    found.push({ group, first: number, rows: 1 });
   }
   if (found.length !== state.journalRows) {
     throw damaged(folder, `${found.length} rows of its journal are left of ${state.journalRows}`);

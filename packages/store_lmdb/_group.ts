@@ -1,9 +1,13 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
 
-/** The value of a row of the journal, and where it ends: the memory behind it is not used. */
+/** Rows of the journal. */
 export interface Journal {
+  /** The number of the first one; those behind it follow. */
+  readonly first: number;
+
+  /** Their values, one after the other, and where each ends: the memory behind the last is not used. */
   readonly bytes: Buffer;
-  readonly end: number;
+  readonly ends: readonly number[];
 }
 
 /** A row to put, or to remove if it has no value. */
@@ -103,7 +107,7 @@ export class Group {
   /** Corrections of leaf sums: leaf, then what to XOR. */
   readonly corrections: { leaf: number; high: number; low: number }[] = [];
 
-  /** The row of the journal that holds the changes, once it was written. */
+  /** The rows of the journal that hold the changes, once they were written. */
   journal: Journal | undefined;
 
   /** How many changes that wait in the journal are moved to their rows with this group. */

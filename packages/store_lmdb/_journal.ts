@@ -1,6 +1,6 @@
-// The journal: what a commit changed, in one row. An entry's own rows lie at its key, at the hash of its key
+// The journal: what a commit changed, in a few rows. An entry's own rows lie at its key, at the hash of its key
 // and at its counter; to write them with each commit would touch a page for nearly every entry. So a
-// commit puts all its changes into one value, one after the other, which costs a few pages in a row, and
+// commit puts its changes one after the other into values that fill a page each, and
 // changes are moved to their rows later, thousands at a time and in the order of the rows (see
 // _mover.ts). Until then they stay in the overlay, which every read asks first; after a crash they are
 // put there again from the journal. Which rows the journal has is part of the state, so the file as a whole is at
@@ -18,7 +18,7 @@
 // A record carries the checksum of its own. A flipped bit in one is damage of its key, which the directory
 // names; one in the directory leaves nobody to name, and the folder is refused.
 import type { StoredEntry } from "@dnd/store";
-import type { Group, Journal } from "./_group.ts";
+import type { Group, Journal, PendingChange } from "./_group.ts";
 import { readRecord, recordBytes, writeRecord } from "./_record.ts";
 import {
   TAG_DAMAGED,
@@ -39,44 +39,89 @@ const KIND_PUT = TAG_ENTRY;
 const KIND_DAMAGED = TAG_DAMAGED;
 const KIND_FORGOTTEN = 0;
 
-/** The key of the row that belongs to a transaction. */
-export function journalRow(transaction: number): Buffer {
-  return numberRow(TAG_JOURNAL, transaction);
+/**
+ * How many bytes of value fill one page of LMDB's. A longer value needs pages that lie one after the other, and
+ * a file that is written over and over has few such: it would grow with every commit, and the list of
+ * its free pages, which lmdb verifies with every commit, would grow with it.
+ */
+const PAGE_BYTES = 4064;
+
+/** The directory of the row that is being filled. */
+let directory = Buffer.alloc(PAGE_BYTES);
+
+/** The key of a row. */
+export function journalRow(number: number): Buffer {
+  return numberRow(TAG_JOURNAL, number);
 }
 
-/** Writes the changes of a group; each of them remembers where its record is. */
-export function writeJournal(group: Group, row: Uint8Array): Journal {
-  let recordsEnd = HEADER_BYTES;
+/**
+ * Writes the changes of a group, as many to a row as fit into a page; each of them remembers where its
+ * record is.
+ *
+ * @param first the number of the first row
+ */
+export function writeJournal({ changes }: Group, first: number): Journal {
   let most = 0;
-  for (const { key, entry } of group.changes.values()) {
-    if (entry !== undefined) recordsEnd += recordBytes(entry);
-    most += ITEM_BYTES + 3 * key.length;
+  for (const { key, entry } of changes.values()) {
+    most += HEADER_BYTES + ITEM_BYTES + 3 * key.length;
+    if (entry !== undefined) most += recordBytes(entry);
   }
-  const bytes = Buffer.allocUnsafeSlow(recordsEnd + most);
+  const bytes = Buffer.allocUnsafeSlow(most);
+  const ends: number[] = [];
+  let start = 0;
   let at = HEADER_BYTES;
-  let end = recordsEnd;
-  for (const change of group.changes.values()) {
-    const { key, entry, isDamaged } = change;
-    const keyAt = end + ITEM_BYTES;
-    const keyEnd = writeText(key, bytes, keyAt);
-    const kind = entry !== undefined ? KIND_PUT : isDamaged ? KIND_DAMAGED : KIND_FORGOTTEN;
-    bytes[keyAt - 1] = kind;
-    bytes.writeUInt16LE(keyEnd - keyAt, keyAt - 3);
-    let length = 0;
-    if (entry !== undefined) {
-      const start = at;
-      at = writeRecord(entry, keyChecksum(bytes, keyAt - 1, keyEnd), bytes, start);
-      length = at - start;
-      change.recordBytes = bytes;
-      change.recordStart = start;
-      change.recordEnd = at;
+  let directoryEnd = 0;
+  for (const change of changes.values()) {
+    const { entry } = change;
+    const length = entry === undefined ? 0 : recordBytes(entry);
+    let itemEnd = writeItem(change, length, directoryEnd);
+    if (directoryEnd > 0 && at - start + length + itemEnd > PAGE_BYTES) {
+      start = endRow(first + ends.length, { bytes, start, at, directoryEnd });
+      ends.push(start);
+      at = start + HEADER_BYTES;
+      directory.copyWithin(0, directoryEnd, itemEnd);
+      itemEnd -= directoryEnd;
+      directoryEnd = 0;
     }
-    bytes.writeUInt32LE(length, end);
-    end = keyEnd;
+    if (entry !== undefined) {
+      const keyState = keyChecksum(directory, directoryEnd + ITEM_BYTES - 1, itemEnd);
+      change.recordBytes = bytes;
+      change.recordStart = at;
+      at = change.recordEnd = writeRecord(entry, keyState, bytes, at);
+    }
+    directoryEnd = itemEnd;
   }
-  bytes.writeUInt32LE(recordsEnd, 4);
-  bytes.writeInt32LE(rowChecksumAt(row, bytes, recordsEnd, end), 0);
-  return { bytes, end };
+  ends.push(endRow(first + ends.length, { bytes, start, at, directoryEnd }));
+  return { first, bytes, ends };
+}
+
+/** Writes a change into the directory; returns where that ends then. */
+function writeItem({ key, entry, isDamaged }: PendingChange, length: number, at: number): number {
+  const keyAt = at + ITEM_BYTES;
+  if (keyAt + 3 * key.length > directory.length) {
+    const roomier = Buffer.alloc(2 * (keyAt + 3 * key.length));
+    roomier.set(directory);
+    directory = roomier;
+  }
+  const end = writeText(key, directory, keyAt);
+  const kind = entry !== undefined ? KIND_PUT : isDamaged ? KIND_DAMAGED : KIND_FORGOTTEN;
+  directory[keyAt - 1] = kind;
+  directory.writeUInt16LE(end - keyAt, keyAt - 3);
+  directory.writeUInt32LE(length, at);
+  return end;
+}
+
+/** Writes the directory of a row behind its records, and what goes before them; returns where the row ends. */
+function endRow(
+  number: number,
+  row: { bytes: Buffer; start: number; at: number; directoryEnd: number },
+): number {
+  const { bytes, start, at, directoryEnd } = row;
+  directory.copy(bytes, at, 0, directoryEnd);
+  const end = at + directoryEnd;
+  bytes.writeUInt32LE(at - start, start + 4);
+  bytes.writeInt32LE(rowChecksumAt(journalRow(number), bytes, at, end), start);
+  return end;
 }
 
 /** One change, as the journal says it. */

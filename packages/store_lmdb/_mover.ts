@@ -31,11 +31,16 @@ const MOST_BULK_BYTES = 32 * 1024 * 1024;
 /** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
 
-/** A group, and the transaction that wrote its row of the journal; 0: it has none. */
+/** A group, and its rows of the journal. */
 export interface Moved {
   readonly group: Group;
-  readonly transaction: number;
+
+  /** The number of the first row, and how many there are; none: its changes go with the commit itself. */
+  readonly first: number;
+  readonly rows: number;
 }
+
+const NO_ROWS = { first: 0, ends: [] };
 
 /** Groups whose changes are on their way to their rows. */
 interface Run {
@@ -103,12 +108,13 @@ export class Mover {
    * Writes what moves with a commit.
    *
    * @param group the group of the commit
-   * @param transaction its row in the journal; 0: it has none, and everything is moved now
+   * @param isAll whether the group is not in the journal, and everything is moved now
    * @returns how many rows the journal has after it
    */
-  write(group: Group, transaction: number, writer: RowWriter): number {
-    const isAll = transaction === 0;
-    let added: readonly Moved[] = group.changes.size > 0 ? [{ group, transaction }] : [];
+  write(group: Group, isAll: boolean, writer: RowWriter): number {
+    const { first, ends } = (isAll ? undefined : group.journal) ?? NO_ROWS;
+    let added: readonly Moved[] =
+      group.changes.size > 0 ? [{ group, first, rows: ends.length }] : [];
     let keeps = true;
     let rows = this.#rows + rowsOf(added);
     const written: PendingChange[] = [];
@@ -131,7 +137,9 @@ export class Mover {
       left -= done - from;
       if (done < sizeOf(run)) break;
       rows -= rowsOf(run.groups);
-      for (const { transaction: row } of run.groups) if (row > 0) writer.remove(journalRow(row));
+      for (const { first: row, rows: count } of run.groups) {
+        for (let i = 0; i < count; i += 1) writer.remove(journalRow(row + i));
+      }
       ended.push(run);
       run = undefined;
     }
@@ -183,7 +191,7 @@ export class Mover {
 /** How many rows of the journal groups have. */
 function rowsOf(groups: readonly Moved[]): number {
   let rows = 0;
-  for (const { transaction } of groups) if (transaction > 0) rows += 1;
+  for (const { rows: count } of groups) rows += count;
   return rows;
 }
 

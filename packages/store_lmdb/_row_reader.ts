@@ -137,12 +137,12 @@ export class RowReader {
 
   /** The rows of the journal, the oldest first; `changes` is `undefined` if one cannot be read. */
   *journal(): Iterable<{
-    readonly transaction: number;
+    readonly number: number;
     readonly changes: readonly JournalChange[] | undefined;
   }> {
     for (const { key: row, value } of this.#environment.range(tagRange(TAG_JOURNAL))) {
       const changes = row.length === 9 ? readJournal(row, value) : undefined;
-      yield { transaction: changes === undefined ? 0 : numberOf(row), changes };
+      yield { number: changes === undefined ? 0 : numberOf(row), changes };
     }
   }
 

@@ -11,7 +11,7 @@
 // | 04 | partition u16 | the sums of the 32 leaves of a partition, 8 bytes each |
 // | 05 | key | the key's record is damaged |
 // | 06 | transaction u64 | changes of leaf sums since the rows of tag 04 were written |
-// | 07 | transaction u64 | the journal: changes that are not in the rows below yet (see _journal.ts) |
+// | 07 | number u64 | the journal: changes that are not in the rows below yet (see _journal.ts) |
 // | 10 | key | an entry (see _record.ts) |
 // | 11 | key hash u32, key | head: time, content hash, fingerprint, node |
 // | 12 | counter u64 | key |

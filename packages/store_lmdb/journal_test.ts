@@ -104,6 +104,35 @@ describe("the journal", () => {
     expect(await rowsLeft(folder)).to.deep.equal({ journal: 0, entries: 6 });
   });
 
+  it("has no row of more than a page, but for a change that has more", async () => {
+    const folder = freshFolder();
+    const map = await openMap({ folder, node: "a", journalIdleMs: Infinity });
+    for (let commit = 0; commit < 3; commit += 1) {
+      for (let i = 0; i < 100; i += 1)
+        map.put(`key${commit}/${i}`, utf8("x".repeat(i)), { now: NOW });
+      map.put(`large${commit}`, utf8("x".repeat(9_000)), { now: NOW });
+      map.put("\u{1f600}".repeat(255), utf8(`${commit}`), { now: NOW });
+      await map.committed();
+    }
+    const copy = crashed(folder);
+    const environment = await openEnvironment(join(copy, "data.mdb"));
+    const lengths = journalRows(environment).map(({ value }) => value.length);
+    await environment.close();
+    expect(lengths.filter((length) => length > 4_064)).to.have.length(3);
+    expect(lengths).to.have.length.within(15, 40);
+    const again = await openMap({ folder: copy, node: "a", journalIdleMs: Infinity });
+    expect(listed(again)).to.deep.equal(listed(map));
+    again.put("later", utf8("1"), { now: NOW }); // its row is behind those that were found
+    await again.committed();
+    const twice = crashed(copy);
+    const digest = again.digest();
+    await again.close();
+    const third = await openMap({ folder: twice, node: "a" });
+    expect(third.digest()).to.deep.equal(digest);
+    await third.close();
+    await map.close();
+  });
+
   it("is moved to the rows in pieces, which a crash between them does not show", async () => {
     const folder = freshFolder();
     const map = await openMap({ folder, node: "a", journalChanges: 40, journalIdleMs: Infinity });
