@@ -23,6 +23,9 @@ export interface HeldRows {
 
   /** Whether the key is marked as damaged there. */
   isMarked: boolean;
+
+  /** The last change of the key in the run that it was put into. */
+  last?: PendingChange;
 }
 
 /** What a group of batches makes of one key. */

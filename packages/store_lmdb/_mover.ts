@@ -46,10 +46,15 @@ const NO_ROWS = { first: 0, ends: [] };
 interface Run {
   readonly groups: readonly Moved[];
 
-  /** The last change of each key. */
+  /** The last change of each key, in the order of the keys. */
   readonly changes: readonly PendingChange[];
-  readonly heads: readonly StoredEntry[];
-  readonly counters: readonly StoredEntry[];
+
+  /** Their entries, in the order in which they came. */
+  readonly entries: readonly StoredEntry[];
+
+  /** These in the order of heads, and of counters: made when the first of each is written. */
+  heads?: readonly StoredEntry[];
+  counters?: readonly StoredEntry[];
 
   /** How much of the three lists, one after the other, is in its rows. */
   done: number;
@@ -195,24 +200,34 @@ function rowsOf(groups: readonly Moved[]): number {
   return rows;
 }
 
+/** Puts a run together. What takes its time with thousands of changes is left until its rows are written. */
 function newRun(groups: readonly Moved[]): Run {
-  const last = new Map<string, PendingChange>();
   for (const { group } of groups) {
-    for (const change of group.changes.values()) last.set(change.key, change);
+    for (const change of group.changes.values()) change.rows.last = change;
   }
-  const changes = [...last.values()];
+  const changes: PendingChange[] = [];
   const entries: StoredEntry[] = [];
-  for (const { entry } of changes) if (entry !== undefined) entries.push(entry);
-  // Mostly they are in order, as those of a copy: then this is one look at each.
-  return {
-    groups,
-    changes: isSorted(changes, isBefore) ? changes : sortedByKey(changes),
-    heads: sortedByNumber(entries, ({ keyHash }) => keyHash >>> 0),
-    counters: isSorted(entries, isEarlier)
-      ? entries
-      : sortedByNumber(entries, ({ counter }) => counter),
-    done: 0,
-  };
+  for (const { group } of groups) {
+    for (const change of group.changes.values()) {
+      if (change.rows.last !== change) continue;
+      changes.push(change);
+      if (change.entry !== undefined) entries.push(change.entry);
+    }
+  }
+  return { groups, changes: sortedChanges(changes), entries, done: 0 };
+}
+
+/** Mostly they are in order, as those of a copy: then this is one look at each. */
+function sortedChanges(changes: readonly PendingChange[]): readonly PendingChange[] {
+  return isSorted(changes, isBefore) ? changes : sortedByKey(changes);
+}
+
+function sortedHeads(entries: readonly StoredEntry[]): readonly StoredEntry[] {
+  return sortedByNumber(entries, ({ keyHash }) => keyHash >>> 0);
+}
+
+function sortedCounters(entries: readonly StoredEntry[]): readonly StoredEntry[] {
+  return isSorted(entries, isEarlier) ? entries : sortedByNumber(entries, ({ counter }) => counter);
 }
 
 function isBefore(a: PendingChange, b: PendingChange): boolean {
@@ -232,8 +247,8 @@ function isSorted<T>(list: readonly T[], isOrdered: (a: T, b: T) => boolean): bo
   return true;
 }
 
-function sizeOf({ changes, heads, counters }: Run): number {
-  return changes.length + heads.length + counters.length;
+function sizeOf({ changes, entries }: Run): number {
+  return changes.length + 2 * entries.length;
 }
 
 /**
@@ -247,19 +262,25 @@ function writePiece(
 ): number {
   const { from, most, writer, written } = piece;
   const end = Math.min(sizeOf(run), from + most);
-  let skipped = 0;
-  const part = <T>(list: readonly T[]): T[] => {
-    const rows = list.slice(Math.max(0, from - skipped), Math.max(0, end - skipped));
-    skipped += list.length;
-    return rows;
-  };
-  const changes = part(run.changes);
-  const heads = part(run.heads);
-  const counters = part(run.counters);
+  const afterChanges = run.changes.length;
+  const afterHeads = afterChanges + run.entries.length;
+  const changes = run.changes.slice(from, end);
+  const heads =
+    end <= afterChanges
+      ? []
+      : part((run.heads ??= sortedHeads(run.entries)), from - afterChanges, end - afterChanges);
+  const counters =
+    end <= afterHeads
+      ? []
+      : part((run.counters ??= sortedCounters(run.entries)), from - afterHeads, end - afterHeads);
   const rows = new ChangeWriter(writer, rowBytes(changes, heads, counters));
   for (const change of changes) rows.writeEntry(change);
   for (const entry of heads) rows.writeHead(entry);
   for (const entry of counters) rows.writeCounter(entry);
   written.push(...changes);
   return end;
+}
+
+function part<T>(list: readonly T[], from: number, end: number): readonly T[] {
+  return list.slice(Math.max(0, from), end);
 }
