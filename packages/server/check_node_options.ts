@@ -39,7 +39,12 @@ const tls = { cert: text, key: text, ca: text };
 
 /** Of `http`. */
 export const nodeHttpChecks = {
-  ...{ port: later, webPort: later, address: string, allowHosts: texts, accessLog: flag },
+  ...{ port: later, webPort: later, address: string, accessLog: flag },
+  allowHosts: (value: unknown) =>
+    Array.isArray(value) &&
+    value.every((item) => typeof item === "string" && /^(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)$/.test(item))
+      ? undefined
+      : "an array of host names like db.example.org",
   tls: (value: unknown) => {
     checkAll("http.tls", value, tls);
     const { cert, key } = value as Readonly<Record<string, unknown>>;

@@ -214,7 +214,9 @@ export const nodeOptionRows = [
     env: "DND_ALLOW_HOST",
     help: "a further name in Host on a loopback bind; may be repeated",
     kind: "list",
-    schema: text,
+    schema: z
+      .string()
+      .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)$/, "write a host name like db.example.org"),
   },
   {
     key: "allowOrigin",

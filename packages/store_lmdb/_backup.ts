@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type DataFile, settleCopy } from "./_data_file.ts";
 import { syncFile, syncFolder } from "./_durable_files.ts";
+import { makeFolderDeep } from "./_make_folder.ts";
 import type { DataFolder } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 
@@ -15,7 +16,7 @@ export async function backUp(
   folder: string,
 ): Promise<void> {
   const target = resolve(folder);
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  makeFolderDeep(target);
   if (readdirSync(target).length > 0) {
     throw new DataFolderError("not-empty", `Cannot back up into ${target}: it is not empty`);
   }

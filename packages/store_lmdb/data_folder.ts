@@ -8,7 +8,7 @@
 //     ceiling            the clock ceiling between commits (see _ceiling_file.ts)
 //     owner.mdb          the lock (see _owner_lock.ts)
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { ALGORITHM } from "@dnd/store/engine";
@@ -16,6 +16,7 @@ import { LAYOUT, OLD_LAYOUT } from "./_rows.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import { type OwnerLock, takeOwnerLock } from "./_owner_lock.ts";
 import { replaceFile, syncFolder } from "./_durable_files.ts";
+import { makeFolderDeep } from "./_make_folder.ts";
 
 /** The level of the digest tree whose nodes are the partitions of the ring (rule 14). */
 export const PARTITION_LEVEL = 2;
@@ -197,7 +198,7 @@ function newIdReason(path: string, found: Identity | undefined): NewIdReason | u
 
 function makeFolder(path: string): void {
   try {
-    const made = mkdirSync(path, { recursive: true, mode: 0o700 });
+    const made = makeFolderDeep(path);
     if (made === undefined) return;
     for (let at = path; at.length >= made.length; at = dirname(at)) syncFolder(dirname(at));
   } catch (error) {
