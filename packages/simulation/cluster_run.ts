@@ -18,15 +18,17 @@ export interface ClusterRunOptions {
   readonly healSeconds?: number;
   /** Time of a commit, at most; default 10 ms, of some seeds 300 ms. */
   readonly commitMs?: number;
-  /** Which faults may happen; default all. */
+  /** Which faults may happen; default all, or those of the pace. */
   readonly faults?: readonly ClusterFault[];
 }
 
 /**
  * `long`: 45 s of faults that last up to 15 s, every packet as bytes. `short`: 10 s of faults that come and
  * go faster, graces to match, three or four nodes, and one packet in 64 as bytes: a fifth of the work.
+ * `churn`: 30 s in which members come and go, are wiped and forgotten, behind splits that outlast the grace,
+ * and every other write is a delete: what rule 1 has to stand.
  */
-export type ClusterPace = "long" | "short";
+export type ClusterPace = "long" | "short" | "churn";
 
 /** What can go wrong. */
 export type ClusterFault =
@@ -40,9 +42,10 @@ export type ClusterFault =
   | "burst"
   | "restart-all"
   | "skew"
-  | "forget";
+  | "forget"
+  | "join";
 
-/** Every fault. */
+/** Every fault that leaves the number of nodes as it is. */
 export const CLUSTER_FAULTS: readonly ClusterFault[] = [
   "kill",
   "stop",
@@ -56,6 +59,26 @@ export const CLUSTER_FAULTS: readonly ClusterFault[] = [
   "skew",
   "forget",
 ];
+
+/** What churn is made of; what is named twice happens twice as often. */
+const CHURN_FAULTS: readonly ClusterFault[] = [
+  "join",
+  "wipe",
+  "wipe",
+  "forget",
+  "forget",
+  "forget",
+  "kill",
+  "stop",
+  "stop",
+  "partition",
+  "partition",
+  "one-way",
+  "restart-all",
+];
+
+/** A run has so many nodes at most. */
+const MOST_NODES = 7;
 
 /** What a run showed. */
 export interface ClusterRunResult {
@@ -82,6 +105,9 @@ interface Times {
   readonly writeEveryMs: readonly [number, number];
   readonly faultEveryMs: readonly [number, number];
   readonly faultMs: readonly [number, number];
+  readonly faults: readonly ClusterFault[];
+  /** How much of the writes are deletes, 0 to 1. */
+  readonly deletes: number;
 }
 
 /** Fewer than there are keys, so that bursts and skewed clocks reach them. */
@@ -103,6 +129,8 @@ const TIMES: Readonly<Record<ClusterPace, Times>> = {
     writeEveryMs: [20, 400],
     faultEveryMs: [500, 6000],
     faultMs: [500, 15_000],
+    faults: CLUSTER_FAULTS,
+    deletes: 0.3,
   },
   short: {
     replication: {
@@ -119,6 +147,26 @@ const TIMES: Readonly<Record<ClusterPace, Times>> = {
     writeEveryMs: [20, 200],
     faultEveryMs: [200, 1800],
     faultMs: [300, 5000],
+    faults: CLUSTER_FAULTS,
+    deletes: 0.3,
+  },
+  churn: {
+    replication: {
+      ...BOUNDS,
+      graceMs: 1500,
+      horizonStepMs: 250,
+      periodicMs: 3000,
+      promiseIntervalMs: 250,
+    },
+    wire: "parcels",
+    nodes: [3, 4, 5],
+    faultySeconds: 30,
+    settleMs: 5000,
+    writeEveryMs: [20, 250],
+    faultEveryMs: [300, 3000],
+    faultMs: [500, 20_000],
+    faults: CHURN_FAULTS,
+    deletes: 0.5,
   },
 };
 
@@ -148,8 +196,8 @@ class ClusterRun {
 
   constructor(options: ClusterRunOptions) {
     this.#options = options;
-    this.#faults = options.faults ?? CLUSTER_FAULTS;
     this.#times = TIMES[options.pace ?? "long"];
+    this.#faults = options.faults ?? this.#times.faults;
     this.#world = createSimulation({ seed: options.seed });
     this.#commitMs = options.commitMs ?? (this.#world.prng.chance(0.3) ? 300 : 10);
   }
@@ -252,8 +300,9 @@ class ClusterRun {
     const now = node.now();
     const kind = prng.random();
     const write = (): ReturnType<ClusterNode["map"]["put"]> => {
-      if (kind < 0.3) return node.map.delete(key, { now });
-      const ttlMs = kind < 0.4 ? { ttlMs: Math.floor(prng.between(1000, 20_000)) } : {};
+      const { deletes } = this.#times;
+      if (kind < deletes) return node.map.delete(key, { now });
+      const ttlMs = kind < deletes + 0.1 ? { ttlMs: Math.floor(prng.between(1000, 20_000)) } : {};
       return node.map.put(key, new TextEncoder().encode(text), { now, ...ttlMs });
     };
     node.write(
@@ -357,6 +406,9 @@ class ClusterRun {
       }
       case "forget":
         this.#forget(host);
+        return;
+      case "join":
+        if (this.#hosts.length < MOST_NODES) this.#add();
     }
   }
 
