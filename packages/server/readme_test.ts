@@ -39,7 +39,7 @@ describe("the examples of @dnd/server", function () {
     assert.equal(await runExamples("--docs"), "");
   });
 
-  it("run: the lines of the first minute, word for word but for ports and folders", async function () {
+  it("run: the lines of the first minute and of the tour, word for word but for ports and folders", async function () {
     try {
       await sh("curl --version");
     } catch {
@@ -59,6 +59,7 @@ describe("the examples of @dnd/server", function () {
           (all, port: string) => ports.get(port) ?? all,
         );
       let done = 0;
+      const output: string[] = [];
       try {
         for (const line of lines.filter((each) => each !== "" && !each.startsWith("npm "))) {
           const [program = "", ...words] = replaced(line).split(" ");
@@ -84,10 +85,36 @@ describe("the examples of @dnd/server", function () {
           }
           done += 1;
         }
+        const [, tour = ""] = /^Some of it by hand.*\n\n```sh\n([^]*?)^```$/m.exec(readme) ?? [];
+        for (const line of tour
+          .trim()
+          .split("\n")
+          .map((each) => each.replace(/\s+# .*$/, ""))) {
+          // A watch has no end of its own.
+          const ends = line.startsWith("curl -N") ? "; test $? = 28" : "";
+          const time = ends === "" ? 20 : 1;
+          const text = replaced(line).replaceAll("curl ", `curl -sS --max-time ${time} `);
+          output.push(await sh(text + ends));
+        }
       } finally {
         await Promise.all(nodes.map((node) => node.end()));
       }
       assert.equal(done, 4);
+      const wanted: readonly RegExp[] = [
+        /^HTTP\/1.1 200 OK\r\n[^]*ETag: "[^]*\{"name": "Jack"\}$/,
+        /^OK$/,
+        /^OK$/,
+        /"code":"precondition-failed"/,
+        /"key":"user1".*"value":\{"name": "Jack"\}/,
+        /"prefixes":\["session\/"\]/,
+        /"status":200,"key":"user1".*"status":204/,
+        /^\{"imported":2,"failed":\[\]/,
+        /2 of 2 members hold it/,
+        /^$/,
+        /^: dnd\n[^]*retry: 1000/,
+      ];
+      assert.equal(output.length, wanted.length);
+      for (const [at, text] of output.entries()) assert.match(text, wanted[at] ?? /^never$/);
     });
   });
 });

@@ -133,6 +133,8 @@ function tlsSettings({ cert, key, ca }: TlsOptions) {
     cert,
     key,
     minVersion: "TLSv1.2" as const,
+    // As for a head: Node gives a silent connection two minutes.
+    handshakeTimeout: 10_000,
     // Health routes want no certificate, so the connection is taken and each request is checked.
     ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false }),
   };
@@ -154,7 +156,9 @@ interface ClientError extends NodeJS.ErrnoException {
 
 /** Node's parser has refused the bytes: there is no request, but there is a socket to say why. */
 function onClientError(error: ClientError, socket: Duplex, node: string): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  // Before the end of the handshake nothing can be said: what is written then waits for ever, and the socket with it.
+  const handshaking = "secureConnecting" in socket && socket.secureConnecting === true;
+  if (error.code === "ECONNRESET" || !socket.writable || handshaking) {
     socket.destroy();
     return;
   }

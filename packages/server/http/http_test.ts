@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
+import { TestAuthority } from "../_test_certificates.ts";
 import { until, sendRaw, startAlone, type AloneNode, type RawAnswer } from "../_test_utils.ts";
 import { parseTokenFile } from "../token_file.ts";
 import { problemKinds } from "./problem.ts";
@@ -597,6 +599,28 @@ describe("the HTTP interface", () => {
     for (const answer of [head, body]) assert.equal(codeOf(answer), "timeout");
     assert.match(body.body, /"outcome":"not-applied"/);
     assert.equal((await call({ path: "/kv/slow" })).status, 404);
+  }).timeout(90_000);
+
+  it("gives up a connection that never ends its TLS handshake after 10 s", async function () {
+    if (process.env["DND_FULL"] !== "1") {
+      console.log("skipped: takes 10 s; set DND_FULL=1");
+      this.skip();
+    }
+    const authority = new TestAuthority("ours");
+    const { cert, key } = authority.issue();
+    const secure = await startAlone({ http: { tls: { cert, key } } });
+    const startedAt = performance.now();
+    const silent = ["", "\x16\x03\x01\x02\x00"].map(async (bytes) => {
+      const socket = connect(secure.port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(bytes);
+      socket.resume();
+      await once(socket, "close");
+    });
+    await Promise.all(silent);
+    // Node itself gives it two minutes.
+    assert.ok(performance.now() - startedAt < 60_000);
+    await secure.node.close();
   }).timeout(90_000);
 
   it("survives clients that go away in the middle", async () => {
