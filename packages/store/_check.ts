@@ -61,7 +61,7 @@ export function checkValue(value: Uint8Array, max: number = MAX_VALUE_BYTES): vo
   if (value.length <= max) return;
   throw new InputRangeError(
     "value-too-large",
-    `Value too large: ${describe(value)}, at most ${max} are taken`,
+    `Value too large: ${describe(value)}, at most ${max}`,
   );
 }
 
@@ -82,14 +82,16 @@ export function checkContentType(type: string): void {
 }
 
 /** @throws {InputTypeError} `invalid-argument` if it is no string, or not of that form */
-export function checkText(name: string, text: unknown, form: RegExp = /^/): void {
+export function checkText(name: string, text: unknown, form: RegExp): void {
   if (typeof text === "string" && form.test(text)) return;
   throw invalid(name, text, `a string like ${form.source}`);
 }
 
 /** Checks that texts are some, each under its name. */
 export function checkTexts(texts: Readonly<Record<string, unknown>>): void {
-  for (const [name, text] of Object.entries(texts)) checkText(name, text);
+  for (const [name, text] of Object.entries(texts)) {
+    if (typeof text !== "string") throw invalid(name, text, "a string");
+  }
 }
 
 /** Checks named values, as an engine stores them. */
@@ -97,14 +99,14 @@ export function checkMeta(
   meta: Iterable<readonly [name: string, bytes: Uint8Array | undefined]>,
 ): void {
   for (const [name, bytes] of meta) {
-    checkText("name", name);
+    checkTexts({ name });
     if (bytes !== undefined) checkBytes(`meta ${name}`, bytes);
   }
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is not a time from 0 to the end of `Date` */
 export function checkTime(name: string, ms: unknown): asserts ms is number {
-  if (!isWithin(ms, 0, MAX_EXPIRES_AT_MS)) throw outOfRange(name, ms, "milliseconds since 1970");
+  if (!isWithin(ms, 0, MAX_EXPIRES_AT_MS)) throw outOfRange(name, ms, "ms since 1970");
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is not from 1 ms to 100 years */
@@ -143,7 +145,7 @@ export function checkEntry(entry: Entry): void {
       throw invalid("deleted", deleted, "a boolean");
     }
     if (deleted === true && (value.length > 0 || contentType !== undefined)) {
-      throw invalid("value", value, "empty in a tombstone, without contentType");
+      throw invalid("value", value, "empty in a tombstone");
     }
   } catch (error) {
     if (error instanceof Error) {
@@ -154,8 +156,17 @@ export function checkEntry(entry: Entry): void {
 }
 
 /** @throws {InputTypeError} `invalid-argument` if it is no object */
-export function checkObject(name: string, value: unknown): void {
+export function checkObject(name: string, value: unknown): asserts value is object {
   if (typeof value !== "object" || value === null) throw invalid(name, value, "an object");
+}
+
+/** Converts a value; what is thrown says which value, and what was wrong with it. */
+export function convert<R>(name: string, value: unknown, wanted: string, run: () => R): R {
+  try {
+    return run();
+  } catch (error) {
+    throw invalid(name, value, `${wanted}: ${String(error)}`);
+  }
 }
 
 /** The error that says which argument was wrong, what it was, and what it should have been. */
@@ -174,7 +185,7 @@ function outOfRange(name: string, value: unknown, wanted: string): Error {
 }
 
 /** A value for an error message: strings quoted, and not too much of them. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > 64 ? `${value.slice(0, 61)}...` : value);
   }

@@ -19,11 +19,9 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
   checkCount("limit", limit, 0);
   checkTexts({ prefix, from, after, before });
   const found: Entry[] = [];
-  if (limit > 0) {
-    for (const entry of scanAll(core, options, limit)) {
-      if (!all && !isLive(entry, now)) continue;
-      if (found.push(entry) >= limit) break;
-    }
+  for (const entry of scanAll(core, options, limit)) {
+    if (!all && !isLive(entry, now)) continue;
+    if (found.push(entry) >= limit) break;
   }
   return found;
 }

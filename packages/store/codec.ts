@@ -1,4 +1,4 @@
-import { checkText, invalid } from "./_check.ts";
+import { checkObject, checkTexts, convert, invalid } from "./_check.ts";
 import { LONE_SURROGATE } from "./_lone_surrogate.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 import { checkSchema } from "./_check_schema.ts";
@@ -29,11 +29,11 @@ export const bytes: Codec<Uint8Array> = {
 export const text: Codec<string> = {
   contentType: "text/plain;charset=utf-8",
   encode(value) {
-    checkText("value", value);
+    checkTexts({ value });
     if (LONE_SURROGATE.test(value)) throw invalid("value", value, "no lone surrogate");
     return encoder.encode(value);
   },
-  decode: (value) => convert(value, "UTF-8", () => decoder.decode(value)),
+  decode: (value) => convert("value", value, "UTF-8", () => decoder.decode(value)),
 };
 
 /**
@@ -41,6 +41,7 @@ export const text: Codec<string> = {
  *
  * @param schema checks (and may change) values on the way in: a synchronous Standard Schema of
  * whatever vendor (zod, valibot, arktype)
+ * @throws {InputTypeError} `invalid-argument` if it is none
  *
  * @example
  * ```ts
@@ -53,24 +54,22 @@ export const text: Codec<string> = {
  * ```
  */
 export function json<T = unknown>(schema?: StandardSchema<unknown, T>): Codec<T> {
+  if (schema !== undefined) checkObject("schema", schema?.["~standard"]);
   return {
     contentType: "application/json",
     encode(value) {
       const checked = schema === undefined ? value : checkSchema(schema, value);
-      const form = "what has a JSON form";
-      const encoded = convert(checked, form, () => JSON.stringify(checked) as string | undefined);
+      const form = "JSON";
+      const encoded = convert(
+        "value",
+        checked,
+        form,
+        () => JSON.stringify(checked) as string | undefined,
+      );
       if (encoded === undefined) throw invalid("value", checked, form);
       return encoder.encode(encoded);
     },
-    decode: (value) => convert(value, "JSON", () => JSON.parse(decoder.decode(value)) as T),
+    decode: (value) =>
+      convert("value", value, "JSON", () => JSON.parse(decoder.decode(value)) as T),
   };
-}
-
-/** Converts a value; what is thrown says which value, and what was wrong with it. */
-function convert<R>(value: unknown, wanted: string, run: () => R): R {
-  try {
-    return run();
-  } catch (error) {
-    throw invalid("value", value, `${wanted}: ${String(error)}`);
-  }
 }

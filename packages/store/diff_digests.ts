@@ -1,3 +1,4 @@
+import { compareBytes } from "./_compare_bytes.ts";
 import { FAN_OUT, LEAF_LEVEL } from "./digest_tree.ts";
 
 /** A digest as another replica shows it: the 32 sums below a node, 8 bytes each. */
@@ -42,11 +43,8 @@ export function diffDigests(a: DigestView, b: DigestView, level: number = LEAF_L
 export function diffChildren(a: Uint8Array, b: Uint8Array): number[] {
   const differing: number[] = [];
   for (let child = 0; child < FAN_OUT; child += 1) {
-    for (let i = 8 * child; i < 8 * child + 8; i += 1) {
-      if (a[i] === b[i]) continue;
-      differing.push(child);
-      break;
-    }
+    const [start, end] = [8 * child, 8 * child + 8];
+    if (compareBytes(a.subarray(start, end), b.subarray(start, end)) !== 0) differing.push(child);
   }
   return differing;
 }

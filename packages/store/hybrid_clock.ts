@@ -1,3 +1,4 @@
+import { invalid } from "./_check.ts";
 import { InputRangeError } from "./errors.ts";
 import { MAX_STAMP } from "./limits.ts";
 import { stampOf } from "./version.ts";
@@ -42,7 +43,7 @@ export class HybridClock {
     const wall = stampOf(now);
     const stamp = wall > this.#last ? wall : this.#last + 1;
     if (stamp >= MAX_STAMP) {
-      throw new InputRangeError("invalid-argument", `Invalid now: ${now}, no stamp is left for it`);
+      throw invalid("now", now, "a time with a stamp left", InputRangeError);
     }
     return stamp;
   }

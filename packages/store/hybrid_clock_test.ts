@@ -43,7 +43,7 @@ describe("HybridClock", () => {
   it("says so when no stamp is left, and changes nothing", () => {
     const clock = new HybridClock(MAX_STAMP - 2);
     expect(clock.tick(NOW)).to.equal(MAX_STAMP - 1);
-    expect(() => clock.tick(NOW)).to.throw(RangeError, "no stamp is left for it");
+    expect(() => clock.tick(NOW)).to.throw(RangeError, "wanted a time with a stamp left");
     expect(clock.last).to.equal(MAX_STAMP - 1);
   });
 

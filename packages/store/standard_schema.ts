@@ -34,12 +34,12 @@ export class SchemaError extends InputTypeError {
   declare readonly issues: readonly StandardIssue[];
 
   constructor(issues: readonly StandardIssue[]) {
-    super("invalid-argument", `Invalid value: ${issues.map(describe).join("; ")}`);
+    super("invalid-argument", `Invalid value: ${Array.from(issues, describe).join("; ")}`);
     this.issues = issues;
   }
 }
 
-function describe({ message, path = [] }: StandardIssue): string {
-  const keys = path.map((step) => String(typeof step === "object" ? step.key : step));
-  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`;
+function describe({ message, path }: StandardIssue): string {
+  const keys = path?.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+  return keys ? `${keys}: ${message}` : message;
 }

@@ -1,7 +1,7 @@
 import type { EntriesOptions, NowOptions, PutOptions } from "./map_options.ts";
 import type { Codec } from "./codec.ts";
 import type { Entry } from "./entry.ts";
-import { checkCount } from "./_check.ts";
+import { checkCount, checkObject, convert, describe } from "./_check.ts";
 import type { VersionedMap } from "./versioned_map.ts";
 
 /**
@@ -24,7 +24,10 @@ export class TypedMap<T> {
   /** How values become bytes. */
   declare readonly codec: Codec<T>;
 
+  /** @throws {InputTypeError} `invalid-argument` if one of them is none */
   constructor(map: VersionedMap, codec: Codec<T>) {
+    checkObject("map", map);
+    checkObject("codec", codec);
     this.map = map;
     this.codec = codec;
   }
@@ -43,11 +46,11 @@ export class TypedMap<T> {
   /**
    * The value of a key.
    *
-   * @throws {InputTypeError} if the stored bytes are no such value
+   * @throws {InputTypeError} that names the key, if the stored bytes are no such value
    */
   get(key: string, options?: NowOptions): T | undefined {
     const entry = this.map.get(key, options);
-    return entry === undefined ? undefined : this.codec.decode(entry.value);
+    return entry === undefined ? undefined : this.#decode(entry);
   }
 
   /** Whether the key has a value. */
@@ -62,15 +65,22 @@ export class TypedMap<T> {
 
   /** Keys and values, sorted by the keys' UTF-8 bytes; read a page at a time. */
   *entries(options: Omit<EntriesOptions, "all"> = {}): Generator<[key: string, value: T], void> {
-    let { limit = Infinity, ...rest } = options;
+    let { limit = Infinity, after } = options;
     checkCount("limit", limit, 0);
-    for (let size = 256; limit > 0; limit -= size) {
-      size = Math.min(limit, size);
-      const page = this.map.entries({ ...rest, limit: size });
-      for (const { key, value } of page) yield [key, this.codec.decode(value)];
-      const last = page.at(-1);
-      if (last === undefined || page.length < size) return;
-      rest = { ...rest, after: last.key };
+    while (limit > 0) {
+      const page = this.map.entries({ ...options, after, limit: Math.min(limit, 256) });
+      if (page.length === 0) return;
+      limit -= page.length;
+      for (const entry of page) {
+        after = entry.key;
+        yield [after, this.#decode(entry)];
+      }
     }
+  }
+
+  #decode({ key, value }: Entry): T {
+    return convert(`value of ${describe(key)}`, value, "what the codec reads", () =>
+      this.codec.decode(value),
+    );
   }
 }

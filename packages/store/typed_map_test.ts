@@ -49,26 +49,11 @@ describe("TypedMap", () => {
   const circular: unknown[] = [];
   circular.push(circular);
   for (const [what, codec, value, message] of [
-    [
-      "no value as JSON",
-      json(),
-      undefined,
-      "Invalid value: undefined, wanted what has a JSON form",
-    ],
-    ["a function as JSON", json(), () => 7, "Invalid value: this function, wanted what has a JSON"],
-    [
-      "a symbol as JSON",
-      json(),
-      Symbol("x"),
-      "Invalid value: Symbol(x), wanted what has a JSON form",
-    ],
-    ["a bigint as JSON", json(), 7n, "Invalid value: 7, wanted what has a JSON form: TypeError: "],
-    [
-      "a circle as JSON",
-      json(),
-      circular,
-      "Invalid value: this object, wanted what has a JSON form",
-    ],
+    ["no value as JSON", json(), undefined, "Invalid value: undefined, wanted JSON"],
+    ["a function as JSON", json(), () => 7, "Invalid value: this function, wanted JSON"],
+    ["a symbol as JSON", json(), Symbol("x"), "Invalid value: Symbol(x), wanted JSON"],
+    ["a bigint as JSON", json(), 7n, "Invalid value: 7, wanted JSON: TypeError: "],
+    ["a circle as JSON", json(), circular, "Invalid value: this object, wanted JSON"],
     [
       "a lone surrogate as text",
       text,
@@ -104,7 +89,10 @@ describe("TypedMap", () => {
       map.put("bad", new Uint8Array(stored));
       const typed = new TypedMap(map, codec);
       for (const read of [() => typed.get("bad"), () => [...typed.entries()]]) {
-        expect(read).to.throw(InputTypeError, message).with.property("code", "invalid-argument");
+        expect(read).to.throw('Invalid value of "bad": 1 bytes');
+        expect(read)
+          .to.throw(InputTypeError, `, wanted what the codec reads: InputTypeError: ${message}`)
+          .with.property("code", "invalid-argument");
       }
     });
   }
@@ -119,6 +107,64 @@ describe("TypedMap", () => {
       .to.throw(SchemaError, /^Invalid value: name: /)
       .with.property("code", "invalid-argument");
     expect(map.has("b")).to.equal(false);
+  });
+
+  it("names the key that a codec of somebody else cannot read", () => {
+    const map = newMap();
+    map.put("bad", new Uint8Array(3));
+    const decode = (): number => {
+      throw new RangeError("three bytes");
+    };
+    const typed = new TypedMap(map, {
+      contentType: "x/y",
+      encode: () => new Uint8Array(1),
+      decode,
+    });
+    expect(() => typed.get("bad"))
+      .to.throw(
+        InputTypeError,
+        'Invalid value of "bad": 3 bytes, wanted what the codec reads: RangeError: three bytes',
+      )
+      .with.property("code", "invalid-argument");
+  });
+
+  it("refuses what is no map, no codec and no schema, by name", () => {
+    const wrong: [() => unknown, string][] = [
+      [() => new TypedMap(undefined as never, text), "Invalid map: undefined"],
+      [() => new TypedMap(newMap(), undefined as never), "Invalid codec: undefined"],
+      [() => new TypedMap(newMap(), json as never), "Invalid codec: this function"],
+      [() => json(null as never), "Invalid schema: undefined"],
+      [() => json({ type: "object" } as never), "Invalid schema: undefined"],
+    ];
+    for (const [call, message] of wrong) {
+      expect(call)
+        .to.throw(InputTypeError, `${message}, wanted an object`)
+        .with.property("code", "invalid-argument");
+    }
+  });
+
+  it("says that a schema throws, or gives no result, and stores nothing", () => {
+    const map = newMap();
+    const answers: [() => unknown, string][] = [
+      [
+        () => {
+          throw new Error("boom");
+        },
+        'Invalid value: "x", wanted what the schema reads: Error: boom',
+      ],
+      [() => undefined, "Invalid result: undefined, wanted an object"],
+      [() => 7, "Invalid result: 7, wanted an object"],
+      [() => ({}), "Invalid value: undefined, wanted JSON"],
+    ];
+    for (const [validate, message] of answers) {
+      const schema = { "~standard": { version: 1, vendor: "odd", validate } };
+      const typed = new TypedMap(map, json(schema as StandardSchema));
+      expect(() => typed.put("k", "x"))
+        .to.throw(InputTypeError, message)
+        .with.property("code", "invalid-argument");
+    }
+    expect(map.counter).to.equal(0);
+    expect(map.clock()).to.equal(stampOf(NOW));
   });
 
   it("refuses a schema that answers later", () => {
