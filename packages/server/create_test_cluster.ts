@@ -1,3 +1,4 @@
+import { checkOptions, stringCheck, timeoutCheck } from "@dnd/client/options";
 import { createNode } from "./create_node.ts";
 import type { DndNode } from "./dnd_node.ts";
 import type { NodeOptions } from "./node_options.ts";
@@ -35,6 +36,7 @@ export class TestCluster implements AsyncDisposable {
   async add(
     options: { readonly dataDir?: string; readonly timeoutMs?: number } = {},
   ): Promise<DndNode> {
+    checkOptions("add a node", options, { dataDir: stringCheck, timeoutMs: timeoutCheck });
     const { dataDir, timeoutMs = 30_000 } = options;
     const node = await createNode({
       ...this.#options,
@@ -60,6 +62,7 @@ export class TestCluster implements AsyncDisposable {
    * @throws {Error} when that takes longer than `timeoutMs` (default 30,000)
    */
   async settled(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    checkOptions("wait until all hold the same", options, { timeoutMs: timeoutCheck });
     const { timeoutMs = 30_000 } = options;
     await waitFor(`${this.#nodes.length} nodes to hold the same`, timeoutMs, async () => {
       const infos = await Promise.all(this.#nodes.map((node) => node.cluster()));

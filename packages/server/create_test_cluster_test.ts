@@ -72,6 +72,16 @@ describe("createTestCluster()", function () {
     await until("c counts no more", () => a.writeTargets === 1);
   });
 
+  it("refuses options that do not exist, and closes what it has started", async () => {
+    await assert.rejects(createTestCluster({ node: 3 } as object), /no option node/);
+    await assert.rejects(createTestCluster({ nodes: 0 }), RangeError);
+    await assert.rejects(createTestCluster({ nodes: 1, timeoutMs: NaN }), /timeoutMs is NaN/);
+    await using cluster = await createTestCluster({ nodes: 1 });
+    await assert.rejects(cluster.add({ folder: "x" } as object), /no option folder/);
+    await assert.rejects(cluster.settled({ timeout: 5 } as object), /no option timeout/);
+    assert.equal(cluster.nodes.length, 1);
+  });
+
   it("ten nodes in one process are independent of each other", async () => {
     const clusters = await Promise.all(
       ["one", "two"].map((name) => createTestCluster({ nodes: 5, cluster: name, http: {} })),
