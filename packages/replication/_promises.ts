@@ -37,6 +37,9 @@ export class Promises {
   #reaping = false;
   #heldBack: { member: string; since: number; warnedAt: number } | undefined;
 
+  /** Whether there is anybody to call. */
+  hasSeeds = false;
+
   constructor(context: Context) {
     this.#context = context;
   }
@@ -68,12 +71,14 @@ export class Promises {
     this.#context.table.restore(stored);
     this.#ready = stored.ready;
     this.#alone = stored.alone;
+    this.#context.table.alone = stored.alone;
     this.#entered = stored.entered;
   }
 
   setReady(ready: boolean, alone: boolean, now: number): void {
     this.#ready = ready;
     this.#alone = alone;
+    this.#context.table.alone = alone;
     if (ready) this.#entered = this.#context.generation;
     this.persist(now);
   }
@@ -105,7 +110,9 @@ export class Promises {
     const { map, table } = this.#context;
     // Who is not ready may not know the members yet: of an empty table everything is "seen".
     const clock = map.clock({ now });
-    if (this.#ready) table.advance(Math.min(clock, promiseLimit(this.#context, now)));
+    // Whose seeds are silent has a cluster somewhere, and cannot know what that holds.
+    const knows = this.#ready && !(this.#alone && this.hasSeeds);
+    if (knows) table.advance(Math.min(clock, promiseLimit(this.#context, now)));
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,

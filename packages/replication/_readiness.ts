@@ -11,7 +11,6 @@ export class Readiness {
   readonly #promises: Promises;
   /** Members that are not ready either, and with which we have exchanged everything. */
   readonly #exchanged = new Set<string>();
-  #hasSeeds = false;
   /** How long nobody has answered, by timers: the wall clock may step, and a halt is no silence. */
   #silentMs = 0;
   #waiting = false;
@@ -43,13 +42,13 @@ export class Readiness {
   }
 
   start(hasSeeds: boolean): void {
-    this.#hasSeeds = hasSeeds;
+    this.#promises.hasSeeds = hasSeeds;
     if (!this.#promises.ready) this.#wait();
   }
 
   /** Whether there is anybody to call; nobody: this node is ready alone, at once. */
   handleSeeds(hasSeeds: boolean, now: number): void {
-    this.#hasSeeds = hasSeeds;
+    this.#promises.hasSeeds = hasSeeds;
     this.#check(now);
   }
 
@@ -98,7 +97,7 @@ export class Readiness {
     if (this.#promises.ready) return;
     const live = [...this.#context.peers.values()].filter(isReachable);
     if (live.length === 0) {
-      const nobody = !this.#hasSeeds && this.#context.table.others().length === 0;
+      const nobody = !this.#promises.hasSeeds && this.#context.table.others().length === 0;
       if (nobody || this.#silentMs >= this.#context.options.aloneMs) this.#become(true, now);
       return;
     }

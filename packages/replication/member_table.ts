@@ -25,6 +25,13 @@ export class MemberTable {
   #announcedSeen = 0;
   #announcedHeard: ReadonlyMap<string, number> = new Map();
 
+  /**
+   * Whether this node is ready only because nobody answered (rule 12): its `seen` then speaks of itself alone.
+   * Told to a cluster, it would say that this node has all that the cluster wrote, and whoever completes
+   * an exchange with it would take that over. So nothing is told, and the first complete exchange starts anew.
+   */
+  alone = false;
+
   constructor(self: string) {
     this.self = self;
     this.#records.set(self, { state: "in", generation: 0, departed: 0, seen: 0, ready: false });
@@ -45,9 +52,9 @@ export class MemberTable {
     return this.#seen;
   }
 
-  /** `seen` as last committed. */
+  /** `seen` as last committed, and as it is told; 0 of a node that is alone. */
   get announcedSeen(): number {
-    return this.#announcedSeen;
+    return this.alone ? 0 : this.#announcedSeen;
   }
 
   /** `heard` as last committed. */
@@ -145,6 +152,10 @@ export class MemberTable {
    */
   complete(peer: string, promise: ExchangePromise): void {
     const { cutoff } = promise;
+    if (this.alone) {
+      this.#seen = 0;
+      this.#announcedSeen = 0;
+    }
     for (const [id, time] of promise.heard ?? []) {
       if (id !== this.self) this.#raise(id, Math.min(time, cutoff));
     }
@@ -175,7 +186,7 @@ export class MemberTable {
     let heldBackBy = this.self;
     for (const [id, record] of this.#records) {
       if (record.state !== "in") continue;
-      const seen = id === this.self ? this.#announcedSeen : record.seen;
+      const seen = id === this.self ? this.#announcedSeen : record.seen; // also if it is alone
       if (seen < stamp) {
         stamp = seen;
         heldBackBy = id;
@@ -207,7 +218,7 @@ export class MemberTable {
    * @param counted ids that the peer has in
    */
   seenFor(counted: Iterable<string>): number {
-    let seen = this.#announcedSeen;
+    let seen = this.announcedSeen;
     for (const id of counted) {
       if (this.#records.get(id)?.state === "forgotten") seen = Math.min(seen, this.heard(id));
     }
@@ -227,7 +238,7 @@ export class MemberTable {
   announce(snapshot: MemberSnapshot): void {
     this.#announcedSeen = Math.max(this.#announcedSeen, snapshot.seen);
     this.#announcedHeard = new Map(snapshot.heard);
-    this.#own().seen = this.#announcedSeen;
+    this.#own().seen = this.announcedSeen;
   }
 
   /** Takes over what was read from the disk. */

@@ -1,0 +1,47 @@
+import { expect } from "chai";
+import { describe, it } from "mocha";
+import { TestCluster } from "./_test_utils.ts";
+
+/**
+ * Two nodes whose horizon is held back by a third that is dead for long, and a new one that found nobody, is
+ * ready alone (rule 12) and meets them later.
+ */
+function meetLater(hasSeeds: boolean): TestCluster {
+  const cluster = new TestCluster({
+    ...{ nodes: 3, pingMs: 200, periodicMs: 2000, aloneMs: 1000 },
+    ...{ graceMs: 300, horizonStepMs: 50, promiseIntervalMs: 100 },
+  });
+  const [a, b, dead] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+  cluster.run(1000);
+  cluster.kill(dead);
+  for (let i = 0; i < 50; i += 1) cluster.put(a, `key ${i}`, "of the cluster");
+  cluster.run(500);
+
+  cluster.connected = (x, y) => (x === a.id || x === b.id) === (y === a.id || y === b.id);
+  const alone = cluster.add({ hasSeeds });
+  cluster.run(1500, () => alone.replicator.ready);
+  cluster.put(alone, "taken alone", "1");
+  cluster.run(5000);
+  expect(alone.replicator.status().alone).to.equal(true);
+
+  cluster.connected = () => true;
+  for (const other of [a, b]) {
+    cluster.meet(alone, other);
+    cluster.meet(other, alone);
+  }
+  const holds = (): boolean => a.map.size === 51 && cluster.converged();
+  cluster.run(20_000, holds);
+  return cluster;
+}
+
+describe("a node that was ready alone has seen nothing of the cluster that it meets (rules 1 and 12)", () => {
+  for (const hasSeeds of [true, false]) {
+    it(`and takes no member for one that missed its deletes, ${hasSeeds ? "with silent seeds" : "without seeds"}`, () => {
+      const cluster = meetLater(hasSeeds);
+      expect(cluster.nodes.flatMap(({ aside }) => aside.map(({ key }) => key))).to.deep.equal([]);
+      const up = cluster.nodes.filter((node) => node.up);
+      for (const { map } of up) expect(map.size).to.equal(51);
+      for (const { replicator } of up) expect(replicator.status().alone).to.equal(false);
+    });
+  }
+});
