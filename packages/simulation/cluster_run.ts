@@ -352,6 +352,7 @@ class ClusterRun {
       case "wipe": {
         // Not the last one that holds the data, and not the seeds of everybody at once.
         if (this.#nodes().filter((node) => node.replicator.ready).length < 3) return;
+        if (!this.#hasSeedBeside(host)) return;
         const { gossip } = host.program as ClusterNode;
         this.#ledger.excuse(gossip.id);
         host.kill();
@@ -410,6 +411,17 @@ class ClusterRun {
       case "join":
         if (this.#hosts.length < MOST_NODES) this.#add();
     }
+  }
+
+  /**
+   * Whether a seed with data is left when this host's is gone. Of two empty ones that find each other, and
+   * nobody else, each is ready (rule 12): a cluster of their own, which owes the other one nothing.
+   */
+  #hasSeedBeside(host: SimulatedHost): boolean {
+    return this.#hosts.slice(0, 2).some((seed) => {
+      if (seed === host || seed.state !== "running") return false;
+      return (seed.program as ClusterNode).replicator.ready;
+    });
   }
 
   /** An operator forgets a dead member. */

@@ -19,7 +19,7 @@ describe("runCluster() keeps every promise, whatever happens", () => {
   }
 
   it("with members that come, go, are wiped and forgotten (rules 1 and 3)", () =>
-    keepsPromises(1, FULL ? 300 : 6, "churn"));
+    keepsPromises(1, 6, "churn"));
 
   it("with long faults, every packet as bytes", () => keepsPromises(1, FULL ? 300 : 2, "long"));
 });
