@@ -1,8 +1,9 @@
 // The figures of packages/replication/README.md, measured on real processes of the built command.
 //
 //     nx run replication:bench                       all
-//     nx run replication:bench -- --only latency     latency | join | difference | rate | burst | wire | heal
-//     ... --keys 1000000 --seconds 60 --runs 3 --split 60 (seconds)
+//     nx run replication:bench -- --only latency     latency | join | difference | rate | burst | wire | heal | stopped
+//     ... --keys 1000000 --seconds 60 --runs 3 --split 60 (seconds) --splits 20 (of heal, default 3)
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -16,6 +17,7 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "60" },
     runs: { type: "string", default: "3" },
     split: { type: "string", default: "60" },
+    splits: { type: "string", default: "3" },
   },
 });
 const keys = Number(options.keys);
@@ -360,8 +362,18 @@ const figures = {
     await node.close();
   },
 
-  /** Five nodes, 1 % of the keys written while two were stopped (SIGSTOP): until all are equal again. */
+  /** Splits in which both sides write: a program of its own, which runs in a network namespace. */
   async heal(bench) {
+    const args = [join(import.meta.dirname, "heal.mjs"), "--splits", options.splits];
+    args.push("--split", options.split, "--keys", String(Math.min(keys, 100_000)));
+    const child = spawn(process.execPath, args, { stdio: "inherit" });
+    const code = await new Promise((done) => child.once("exit", done));
+    if (code !== 0) throw new Error(`ended with exit code ${code}`);
+    void bench;
+  },
+
+  /** Five nodes, 1 % of the keys written while two were stopped (SIGSTOP): until all are equal again. */
+  async stopped(bench) {
     const count = Math.min(keys, 100_000);
     const copies = ["n1", "n2", "n3", "n4"].map((name) => join(bench.folder, name));
     await fillFolder(join(bench.folder, "n0"), { count, copies });
@@ -389,7 +401,7 @@ const figures = {
       times.push(await until("healed", 120_000, equal));
     }
     row(
-      "heal",
+      "stopped",
       `5 nodes, ${count} keys, 1 % written while 2 were away for ${options.split} s: equal after ${times.map(ms).join(", ")}`,
     );
   },
