@@ -80,7 +80,7 @@ export interface ExchangeHost {
    * Keeps tombstones, and expired entries as such, until everybody has heard this node from now on: what
    * was deleted before it was admitted is in nobody's `seen` (rule 1).
    */
-  retain(entries: readonly Entry[], now: number): void;
+  retain(entries: readonly Entry[], horizon: number, now: number): void;
 
   /** Raises the horizon, and forgets a slice; returns whether there is more. */
   reapSlice(horizon: number): boolean;
@@ -149,7 +149,7 @@ export interface ExchangeTerms {
   /** Whether the peer did. */
   readonly peerBelow: boolean;
 
-  /** Whether this side is not ready and the peer is: nobody counts what it wrote so far. */
+  /** Whether this side is not ready, or was alone, and the peer is ready: nobody counts what it wrote so far. */
   readonly joins: boolean;
 
   /** Entries with later stamps are not listed. */

@@ -32,16 +32,20 @@ export function settleTerms(openings: Openings, now: number): Settlement {
   const { own, peer, role, reason, onWaySince } = openings;
   const missed = peer.ready && own.below < peer.horizon;
   const peerMissed = own.ready && peer.below < own.horizon;
+  // Who was ready alone tells no `seen` until it has exchanged: nobody counts what it wrote so far.
+  const isNew = own.seen === 0;
+  const isPeerNew = peer.seen === 0;
   const isPaced = reason === "difference" || reason === "periodic";
   const terms: ExchangeTerms = {
     horizon: Math.max(own.ready ? own.horizon : 0, peer.ready ? peer.horizon : 0),
     // If each is below the other they never met: both keep everything (rule 1).
     below: missed && !peerMissed,
     peerBelow: peerMissed && !missed,
-    joins: !own.ready && peer.ready,
+    joins: peer.ready && (!own.ready || (isNew && !isPeerNew)),
     cutoff: isPaced ? Math.min(stampOf(now - YOUNG_MS), onWaySince - 1) : Infinity,
   };
+  const isFirst = isNew === isPeerNew ? role === "opener" : isNew;
   const drives =
-    own.ready === peer.ready ? terms.below || (!terms.peerBelow && role === "opener") : terms.joins;
+    own.ready === peer.ready ? terms.below || (!terms.peerBelow && isFirst) : terms.joins;
   return { terms, met: !(missed && peerMissed), drives };
 }

@@ -303,7 +303,7 @@ export class ExchangeWalk {
         this.#sends.push(item.key);
       }
     }
-    if (retained.length > 0) this.#host.retain(retained, now);
+    if (retained.length > 0) this.#host.retain(retained, this.#terms.horizon, now);
   }
 
   #want(): SizedFrame | undefined {

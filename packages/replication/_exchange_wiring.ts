@@ -253,10 +253,12 @@ export class ExchangeWiring implements ExchangeHost {
     this.map.forget(entries);
   }
 
-  retain(entries: readonly Entry[], now: number): void {
+  retain(entries: readonly Entry[], horizon: number, now: number): void {
     const { map, time } = this.#context;
-    // Whoever has heard us at this moment has these; our own clock must not read less any more.
-    const expiresAt = msOf(map.clock({ now })) + 1;
+    // Whoever has heard us at this moment has these; our own clock must not read less any more. It may have
+    // read less than the time until now: after a restart it stays below the ceiling until something is written.
+    const clock = Math.max(map.clock({ now }), stampOf(now), horizon);
+    const expiresAt = msOf(clock) + 1;
     map.advanceClock(stampOf(expiresAt));
     const kept = entries.map(({ key, version, extra }) => ({
       ...{ key, version, expiresAt, value: NOTHING, deleted: true },

@@ -45,3 +45,24 @@ describe("a node that was ready alone has seen nothing of the cluster that it me
     });
   }
 });
+
+describe("a node that is alone with silent seeds", () => {
+  it("forgets no delete, after a restart too: others may hold what it deleted (rule 1)", () => {
+    const cluster = new TestCluster({
+      ...{ nodes: 1, pingMs: 200, periodicMs: 2000, aloneMs: 1000 },
+      ...{ graceMs: 300, horizonStepMs: 50, promiseIntervalMs: 100 },
+    });
+    cluster.connected = () => false;
+    const alone = cluster.add({ hasSeeds: true });
+    cluster.run(3000, () => alone.replicator.ready);
+    cluster.put(alone, "key", "1");
+    cluster.delete(alone, "key");
+    for (let restarts = 0; restarts < 2; restarts += 1) {
+      cluster.run(3000);
+      expect(alone.map.horizon).to.equal(0);
+      expect(alone.map.statistics().tombstones).to.equal(1);
+      cluster.kill(alone);
+      cluster.restart(alone);
+    }
+  });
+});

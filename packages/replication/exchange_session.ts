@@ -14,8 +14,9 @@
  *       done                            ->
  *                                       <-     done
  *
- * The opener drives, unless the server alone missed reaped deletes or is not ready: who has to set entries
- * aside, or to keep deletes that nobody counted yet, must see both sides of each leaf. Promises (`heard`, `seen`) move only if both say that it was complete;
+ * The opener drives, unless the server alone missed reaped deletes, is not ready or was alone until now:
+ * who has to set entries aside, or to keep deletes that nobody counted yet, must see both sides of each leaf.
+ * Promises (`heard`, `seen`) move only if both say that it was complete;
  * what was moved by a session that was cut stays, and the next walk does not go there again: the
  * digest is what makes a session resumable.
  */

@@ -180,13 +180,17 @@ export class MemberTable {
     if (seen > this.#seen) this.#seen = seen;
   }
 
-  /** The least `seen` of all members: everything up to it is everywhere. */
+  /**
+   * The least `seen` of all members: everything up to it is everywhere. Who is alone and learns of others
+   * holds it back until the first complete exchange: what it took has reached nobody.
+   */
   watermark(): { readonly stamp: number; readonly heldBackBy: string } {
     let stamp = Infinity;
     let heldBackBy = this.self;
+    const own = this.alone && this.others().length > 0 ? 0 : this.#announcedSeen;
     for (const [id, record] of this.#records) {
       if (record.state !== "in") continue;
-      const seen = id === this.self ? this.#announcedSeen : record.seen; // also if it is alone
+      const seen = id === this.self ? own : record.seen;
       if (seen < stamp) {
         stamp = seen;
         heldBackBy = id;

@@ -76,6 +76,21 @@ describe("MemberTable (rule 1)", () => {
     expect(made.watermark()).to.deep.equal({ stamp: 60, heldBackBy: "b" });
   });
 
+  it("who is alone and learns of others holds the watermark back until they have exchanged", () => {
+    const made = table();
+    made.alone = true;
+    made.advance(100);
+    made.announce(made.snapshot());
+    expect(made.watermark().stamp).to.equal(100);
+    expect(made.announcedSeen).to.equal(0); // told to nobody
+    made.merge("b", { ...IN, seen: 500 });
+    expect(made.watermark()).to.deep.equal({ stamp: 0, heldBackBy: "a" });
+    made.complete("b", { clock: 600, seen: 500, cutoff: Infinity });
+    made.alone = false;
+    made.announce(made.snapshot());
+    expect(made.watermark().stamp).to.equal(500);
+  });
+
   it("tells only what was committed (rule 9)", () => {
     const made = table("b");
     heard(made, "b", 100);

@@ -21,6 +21,12 @@ describe("runCluster() keeps every promise, whatever happens", () => {
   it("with members that come, go, are wiped and forgotten (rules 1 and 3)", () =>
     keepsPromises(1, 6, "churn"));
 
+  // Deletes of nodes that nobody counted yet: retained below the ceiling of a restart, forgotten by one that was
+  // alone and restarted, by one that was alone and took over what the cluster had seen.
+  for (const seed of [1206, 1257, 1944, 2872]) {
+    it(`with deletes taken alone (rule 1), seed ${seed}`, () => keepsPromises(seed, seed, "churn"));
+  }
+
   it("with long faults, every packet as bytes", () => keepsPromises(1, FULL ? 300 : 2, "long"));
 });
 
