@@ -1,7 +1,8 @@
 /**
  * `nx run simulation:cluster -- --seeds 10000`: whole clusters under faults, one after the other. A seed
- * that fails is printed with the command that replays it. One seed in ten has the long pace, or all have the
- * one that `--pace long`, `--pace short` or `--pace churn` says. `--figure heal`: how long splits of a minute take to heal.
+ * that fails is printed with the command that replays it. One seed in ten has the long pace and one in ten
+ * is churn, or all have the pace that `--pace long`, `--pace short` or `--pace churn` says. `--figure heal`:
+ * how long splits of a minute take to heal.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -30,6 +31,7 @@ const paceOf = (seed: number): ClusterPace => {
   if (values.pace === "long" || values.pace === "short" || values.pace === "churn") {
     return values.pace;
   }
+  if (seed % 10 === 5) return "churn";
   return seed % 10 === 0 ? "long" : "short";
 };
 const totals = { writes: 0, faults: 0, exchanges: 0, reaped: 0, setAside: 0 };

@@ -424,14 +424,26 @@ class ClusterRun {
     });
   }
 
-  /** An operator forgets a dead member. */
+  /**
+   * An operator forgets a dead member; not one that has forgotten somebody here: of two sides that have
+   * forgotten each other nobody can tell what one has deleted from what the other has written, so they
+   * merge (rule 1), and deletes that were forgotten meanwhile are undone.
+   */
   #forget(host: SimulatedHost): void {
     const { gossip, replicator } = host.program as ClusterNode;
-    const dead = gossip.swim
-      .members()
-      .filter(({ state }) => state === "dead" || state === "stopped");
-    const victim = this.#pick(dead);
+    const members = gossip.swim.members();
+    const here = new Set(
+      members.filter(({ state }) => state === "alive" || state === "suspect").map(({ id }) => id),
+    );
+    const victim = this.#pick(
+      members.filter(({ state }) => state === "dead" || state === "stopped"),
+    );
     if (victim === undefined) return;
+    const there = this.#hosts
+      .map(({ program }) => program as ClusterNode)
+      .find((node) => node.gossip.id === victim.id);
+    const known = there?.gossip.swim.members() ?? [];
+    if (known.some(({ id, state }) => state === "forgotten" && here.has(id))) return;
     this.#ledger.excuse(victim.id);
     const departed = replicator.departureStamp((host.program as ClusterNode).now());
     gossip.perform(gossip.swim.forget(victim.id, host.now(), { departed }));

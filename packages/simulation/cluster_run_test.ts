@@ -19,7 +19,7 @@ describe("runCluster() keeps every promise, whatever happens", () => {
   }
 
   it("with members that come, go, are wiped and forgotten (rules 1 and 3)", () =>
-    keepsPromises(1, 6, "churn"));
+    keepsPromises(1, FULL ? 300 : 6, "churn"));
 
   // Deletes of nodes that nobody counted yet: retained below the ceiling of a restart, forgotten by one that was
   // alone and restarted, by one that was alone and took over what the cluster had seen.
