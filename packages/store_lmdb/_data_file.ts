@@ -232,6 +232,37 @@ interface LoadedJournal {
   readonly marks: number;
 }
 
+/**
+ * What the rows of a key hold, read when it is asked for: of thousands of keys in the journal each would
+ * be a page from somewhere in the file, and nobody asks before the change is moved.
+ */
+class RowsOnDisk implements HeldRows {
+  readonly #reader: RowReader;
+  readonly #key: string;
+  #isRead = false;
+  #held: HeldRows["held"];
+  isMarked: boolean;
+
+  constructor(reader: RowReader, key: string, isMarked: boolean) {
+    this.#reader = reader;
+    this.#key = key;
+    this.isMarked = isMarked;
+  }
+
+  get held(): HeldRows["held"] {
+    if (!this.#isRead) {
+      const stored = this.#reader.entry(this.#key, false);
+      this.held = stored instanceof Damage ? stored.head : stored;
+    }
+    return this.#held;
+  }
+
+  set held(held: HeldRows["held"]) {
+    this.#held = held;
+    this.#isRead = true;
+  }
+}
+
 /** Reads the changes that were not in their rows when the file was closed, or the process ended. */
 function loadJournal(folder: string, reader: RowReader, state: StoredState): LoadedJournal {
   const found: Moved[] = [];
@@ -245,11 +276,7 @@ function loadJournal(folder: string, reader: RowReader, state: StoredState): Loa
       if (isUnreadable) unreadable.add(key);
       else unreadable.delete(key);
       let held = rows.get(key);
-      if (held === undefined) {
-        const stored = reader.entry(key, false);
-        const isMarked = marked.has(key);
-        rows.set(key, (held = { held: stored instanceof Damage ? stored.head : stored, isMarked }));
-      }
+      if (held === undefined) rows.set(key, (held = new RowsOnDisk(reader, key, marked.has(key))));
       group.restore({ key, entry, isDamaged, rows: held });
     }
     found.push({ group, first: number, rows: 1 });
