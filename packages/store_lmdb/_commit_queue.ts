@@ -10,8 +10,11 @@ import { StorageError } from "@dnd/store";
 import { Group } from "./_group.ts";
 
 /** A group that has grown to one of these is closed; encoding it must not hold up the event loop. */
-const MOST_CHANGES = 2048;
+const MOST_CHANGES = 4096;
 const MOST_BYTES = 8 * 1024 * 1024;
+
+/** A group with so many changes does not wait for more when its turn has come. */
+const MANY_CHANGES = 512;
 
 /** How long a full disk is left alone before the next attempt, in milliseconds. */
 const RETRY_MS = 500;
@@ -98,7 +101,7 @@ export class CommitQueue {
     if (
       last !== undefined &&
       !last.isBegun &&
-      last.changes.size < MOST_CHANGES &&
+      last.changes.length < MOST_CHANGES &&
       last.bytes < MOST_BYTES
     ) {
       return last;
@@ -177,7 +180,10 @@ export class CommitQueue {
     this.#expected = this.#groups.reduce((sum, { batches }) => sum + batches, group.batches);
     this.#options.committed(group);
     group.resolve();
-    if (this.#groups.length > 0) this.#schedule();
+    const waiting = this.#groups[0];
+    // Of so many that wait none is gained by another turn: that may be a long one, with the next of them.
+    if (waiting !== undefined && waiting.changes.length >= MANY_CHANGES) this.#start();
+    else if (waiting !== undefined) this.#schedule();
   }
 
   #fail(error: unknown): void {

@@ -117,7 +117,7 @@ export class Committer {
   }
 
   #journal(group: Group, writer: RowWriter): void {
-    if (group.changes.size === 0) return;
+    if (group.changes.length === 0) return;
     group.journal ??= writeJournal(group, this.#nextRow);
     const { first, bytes, ends } = group.journal;
     let start = 0;
@@ -154,5 +154,5 @@ export class Committer {
 
 /** Whether the changes of a group go to their rows at once, and all that wait before them. */
 function isDirect({ moves, changes, bytes }: Group): boolean {
-  return moves === Infinity || (changes.size > 0 && bytes > LARGE_BYTES * changes.size);
+  return moves === Infinity || (changes.length > 0 && bytes > LARGE_BYTES * changes.length);
 }

@@ -242,6 +242,7 @@ class RowsOnDisk implements HeldRows {
   #isRead = false;
   #held: HeldRows["held"];
   isMarked: boolean;
+  last: HeldRows["last"];
 
   constructor(reader: RowReader, key: string, isMarked: boolean) {
     this.#reader = reader;
@@ -291,7 +292,7 @@ function loadJournal(folder: string, reader: RowReader, state: StoredState): Loa
 function* headsOf(reader: RowReader, journal: readonly Moved[]): Iterable<Head> {
   const last = new Map<string, Head | undefined>();
   for (const { group } of journal) {
-    for (const { key, entry } of group.changes.values()) last.set(key, entry);
+    for (const { key, entry } of group.changes) last.set(key, entry);
   }
   for (const head of reader.heads(0, 2 ** 32)) if (!last.has(head.key)) yield head;
   for (const head of last.values()) if (head !== undefined) yield head;

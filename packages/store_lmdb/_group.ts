@@ -25,7 +25,7 @@ export interface HeldRows {
   isMarked: boolean;
 
   /** The last change of the key in the run that it was put into. */
-  last?: PendingChange;
+  last: PendingChange | undefined;
 }
 
 /** What a group of batches makes of one key. */
@@ -44,8 +44,11 @@ export interface PendingChange {
   /** Whether the key is marked as damaged after the group. */
   readonly isDamaged: boolean;
 
-  /** What the change counts for in the bound of the overlay. */
-  readonly bytes: number;
+  /** Its place among the changes of its group. */
+  readonly at: number;
+
+  /** Whether it is what the overlay says of the key: no later one is there, and it is not in its rows. */
+  isWaiting: boolean;
 
   /** The bytes of the journal in which its record is, and where. */
   recordBytes: Buffer | undefined;
@@ -56,9 +59,9 @@ export interface PendingChange {
 /** What a waiting change takes in memory beside its key and value, roughly, in bytes. */
 const CHANGE_BYTES = 400;
 
-/** About how many bytes of memory a change of this key takes while it waits. */
-export function pendingBytes(key: string, valueLength: number): number {
-  return CHANGE_BYTES + 2 * key.length + valueLength;
+/** About how many bytes of memory a change takes while it waits. */
+function bytesOf({ key, entry }: PendingChange): number {
+  return CHANGE_BYTES + 2 * key.length + (entry?.value.length ?? 0);
 }
 
 /** Copies figures in place: V8 makes a box for each number of a new object. */
@@ -77,8 +80,8 @@ const NO_RECORD = { recordBytes: undefined, recordStart: 0, recordEnd: 0 };
 
 /** Batches that are committed together, in one transaction. */
 export class Group {
-  /** The last change of each key, by key. */
-  readonly changes: Map<string, PendingChange> = new Map();
+  /** The last change of each key. */
+  readonly changes: PendingChange[] = [];
 
   /** Named values, as the last batch left them. */
   readonly meta: Map<string, Uint8Array | undefined> = new Map();
@@ -147,29 +150,32 @@ export class Group {
   add(change: EntryChange, older: PendingChange | undefined, wasMarked: boolean): PendingChange {
     const { key, entry } = change;
     const previous = change.previous ?? change.damagedHead;
-    const before = older === undefined ? undefined : this.changes.get(key);
+    const { changes } = this;
+    const before = older !== undefined && changes[older.at] === older ? older : undefined;
     const pending: PendingChange = {
       key,
       entry,
       base: before === undefined ? previous : before.base,
-      rows: older === undefined ? { held: previous, isMarked: wasMarked } : older.rows,
+      rows: older?.rows ?? { held: previous, isMarked: wasMarked, last: undefined },
       isDamaged: change.damaged === true,
-      bytes: pendingBytes(key, entry?.value.length ?? 0),
+      at: before?.at ?? changes.length,
+      isWaiting: false,
       recordBytes: undefined,
       recordStart: 0,
       recordEnd: 0,
     };
-    this.bytes += pending.bytes - (before?.bytes ?? 0);
-    this.changes.set(key, pending);
+    this.bytes += bytesOf(pending) - (before === undefined ? 0 : bytesOf(before));
+    changes[pending.at] = pending;
     return pending;
   }
 
   /** Takes in a change that was found in the journal: it is durable, and in the leaf sums. */
   restore(found: Pick<PendingChange, "key" | "entry" | "isDamaged" | "rows">): void {
-    const bytes = pendingBytes(found.key, found.entry?.value.length ?? 0);
-    this.bytes += bytes;
+    const at = this.changes.length;
+    const change = { ...found, base: undefined, at, isWaiting: false, ...NO_RECORD };
+    this.bytes += bytesOf(change);
     this.isSummed = true;
-    this.changes.set(found.key, { ...found, base: undefined, bytes, ...NO_RECORD });
+    this.changes.push(change);
   }
 
   /** Resolves when the group is on disk. */

@@ -5,7 +5,7 @@ import { CHECK_BYTES, TAG_META, seal, textRow } from "./_rows.ts";
 
 /** Puts what a group changes into the leaf sums. */
 export function sumGroup(group: Group, sums: LeafSums): void {
-  for (const { entry, base } of group.changes.values()) {
+  for (const { entry, base } of group.changes) {
     const keyHash = entry?.keyHash ?? base?.keyHash;
     if (keyHash === undefined) continue;
     const high = (entry?.fingerprintHigh ?? 0) ^ (base?.fingerprintHigh ?? 0);

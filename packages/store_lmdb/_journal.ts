@@ -62,7 +62,7 @@ export function journalRow(number: number): Buffer {
  */
 export function writeJournal({ changes }: Group, first: number): Journal {
   let most = 0;
-  for (const { key, entry } of changes.values()) {
+  for (const { key, entry } of changes) {
     most += HEADER_BYTES + ITEM_BYTES + 3 * key.length;
     if (entry !== undefined) most += recordBytes(entry);
   }
@@ -71,7 +71,7 @@ export function writeJournal({ changes }: Group, first: number): Journal {
   let start = 0;
   let at = HEADER_BYTES;
   let directoryEnd = 0;
-  for (const change of changes.values()) {
+  for (const change of changes) {
     const { entry } = change;
     const length = entry === undefined ? 0 : recordBytes(entry);
     let itemEnd = writeItem(change, length, directoryEnd);

@@ -119,14 +119,14 @@ export class Mover {
   write(group: Group, isAll: boolean, writer: RowWriter): number {
     const { first, ends } = (isAll ? undefined : group.journal) ?? NO_ROWS;
     let added: readonly Moved[] =
-      group.changes.size > 0 ? [{ group, first, rows: ends.length }] : [];
+      group.changes.length > 0 ? [{ group, first, rows: ends.length }] : [];
     let keeps = true;
     let rows = this.#rows + rowsOf(added);
     const written: PendingChange[] = [];
     const ended: Run[] = [];
     let run = this.#run;
     let done = run?.done ?? 0;
-    const most = isAll ? Infinity : Math.max(group.moves, 2 * group.changes.size, this.#least);
+    const most = isAll ? Infinity : Math.max(group.moves, 2 * group.changes.length, this.#least);
     for (let left = 3 * most; left > 0;) {
       if (run === undefined) {
         const isDue = isAll || group.moves > 0 || (keeps && this.#isDue(group));
@@ -154,9 +154,9 @@ export class Mover {
 
   #isDue({ changes, bytes }: Group): boolean {
     const least = this.#mostChanges;
-    const mostChanges = Math.min(COMMITS * least, Math.max(least, COMMITS * changes.size));
+    const mostChanges = Math.min(COMMITS * least, Math.max(least, COMMITS * changes.length));
     const mostBytes = Math.min(MOST_BULK_BYTES, Math.max(MOST_BYTES, COMMITS * bytes));
-    return this.#changes + changes.size >= mostChanges || this.#bytes + bytes >= mostBytes;
+    return this.#changes + changes.length >= mostChanges || this.#bytes + bytes >= mostBytes;
   }
 
   /**
@@ -187,7 +187,7 @@ export class Mover {
   #add(added: readonly Moved[]): void {
     this.#waiting.push(...added);
     for (const { group } of added) {
-      this.#changes += group.changes.size;
+      this.#changes += group.changes.length;
       this.#bytes += group.bytes;
     }
   }
@@ -203,12 +203,12 @@ function rowsOf(groups: readonly Moved[]): number {
 /** Puts a run together. What takes its time with thousands of changes is left until its rows are written. */
 function newRun(groups: readonly Moved[]): Run {
   for (const { group } of groups) {
-    for (const change of group.changes.values()) change.rows.last = change;
+    for (const change of group.changes) change.rows.last = change;
   }
   const changes: PendingChange[] = [];
   const entries: StoredEntry[] = [];
   for (const { group } of groups) {
-    for (const change of group.changes.values()) {
+    for (const change of group.changes) {
       if (change.rows.last !== change) continue;
       changes.push(change);
       if (change.entry !== undefined) entries.push(change.entry);

@@ -22,11 +22,11 @@ export interface KeyRange {
 export class Overlay {
   readonly #changes = new Map<string, PendingChange>();
 
-  /** Entries in the order of their counters, some of which are not there any more. */
-  #log: StoredEntry[] = [];
+  /** Changes in the order of their entries' counters, some of which are not there any more. */
+  #log: PendingChange[] = [];
 
   /** Those that came with a lower counter than one before them: an entry that expired keeps its own. */
-  readonly #late = new Set<StoredEntry>();
+  readonly #late = new Set<PendingChange>();
 
   /** The keys in their order; made when a range is first asked for, dropped when the overlay runs empty. */
   #keys: OverlayKeys | undefined;
@@ -51,29 +51,32 @@ export class Overlay {
     return this.#changes.get(key);
   }
 
-  set(change: PendingChange): void {
+  /**
+   * Takes in a change.
+   *
+   * @param older the one of this key that is here
+   */
+  set(change: PendingChange, older: PendingChange | undefined): void {
     const { key, entry } = change;
-    if (this.#changes.has(key))
+    if (older !== undefined) {
+      older.isWaiting = false;
       this.#changes.delete(key); // to the end
-    else this.#keys?.add(key);
+    } else this.#keys?.add(key);
+    change.isWaiting = true;
     this.#changes.set(key, change);
-    if (entry !== undefined) this.#logEntry(entry);
+    if (entry !== undefined) this.#logChange(change, entry.counter);
     this.#setTime("expiry", key, entry === undefined ? undefined : expiryIndexTime(entry));
     this.#setTime("reap", key, entry === undefined ? undefined : reapIndexTime(entry));
     if (this.#leaves !== undefined) addToLeaf(this.#leaves, change);
   }
 
-  #logEntry(entry: StoredEntry): void {
+  #logChange(change: PendingChange, counter: number): void {
     const log = this.#log;
-    if (entry.counter <= (log.at(-1)?.counter ?? 0)) this.#late.add(entry);
-    else log.push(entry);
+    if (counter <= counterOf(log.at(-1))) this.#late.add(change);
+    else log.push(change);
     if (log.length + this.#late.size <= 2 * this.#changes.size + MOST_STALE) return;
-    this.#log = log.filter((logged) => this.#isThere(logged));
-    for (const late of this.#late) if (!this.#isThere(late)) this.#late.delete(late);
-  }
-
-  #isThere(entry: StoredEntry): boolean {
-    return this.#changes.get(entry.key)?.entry === entry;
+    this.#log = log.filter(({ isWaiting }) => isWaiting);
+    for (const late of this.#late) if (!late.isWaiting) this.#late.delete(late);
   }
 
   #setTime(index: TimeIndex, key: string, time: number | undefined): void {
@@ -91,7 +94,8 @@ export class Overlay {
   /** Forgets changes that are in their rows now, unless the key has changed since. */
   drop(changes: Iterable<PendingChange>): void {
     for (const change of changes) {
-      if (this.#changes.get(change.key) !== change) continue;
+      if (!change.isWaiting) continue;
+      change.isWaiting = false;
       this.#changes.delete(change.key);
       this.#setTime("expiry", change.key, undefined);
       this.#setTime("reap", change.key, undefined);
@@ -148,17 +152,17 @@ export class Overlay {
     let low = 0;
     for (let high = log.length; low < high;) {
       const middle = (low + high) >>> 1;
-      if ((log[middle]?.counter ?? 0) <= counter) low = middle + 1;
+      if (counterOf(log[middle]) <= counter) low = middle + 1;
       else high = middle;
     }
     const found: StoredEntry[] = [];
     for (; low < log.length && found.length < limit; low += 1) {
-      const entry = log[low];
-      if (entry !== undefined && this.#isThere(entry)) found.push(entry);
+      const change = log[low];
+      if (change?.entry !== undefined && change.isWaiting) found.push(change.entry);
     }
     if (this.#late.size === 0) return found;
-    for (const entry of this.#late) {
-      if (entry.counter > counter && this.#isThere(entry)) found.push(entry);
+    for (const { entry, isWaiting } of this.#late) {
+      if (entry !== undefined && entry.counter > counter && isWaiting) found.push(entry);
     }
     return found.sort((a, b) => a.counter - b.counter).slice(0, limit);
   }
@@ -184,6 +188,10 @@ export class Overlay {
     this.#earliest[index] = first;
     return first;
   }
+}
+
+function counterOf(change: PendingChange | undefined): number {
+  return change?.entry?.counter ?? 0;
 }
 
 /** The first key that a range may hold. */

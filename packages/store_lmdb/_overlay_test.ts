@@ -34,7 +34,7 @@ class Pair {
     const change = new Group().add({ key, entry, previous: undefined }, undefined, false);
     this.plain.delete(key);
     this.plain.set(key, change);
-    this.overlay.set(change);
+    this.overlay.set(change, this.overlay.get(key));
     this.made.push(change);
   }
 

@@ -65,6 +65,20 @@ describe("CommitQueue", () => {
     assert.deepEqual(sizes, [2, 2, 2, 2, 2]);
   });
 
+  it("begins the next commit at once when many changes wait for it", async () => {
+    const { queue, sizes } = queueOver(1_000_000, 60_000);
+    const first = Promise.all([write(queue), write(queue), write(queue)]);
+    await nextTurn(); // the first commit is on its way
+    const group = queue.open();
+    for (let n = 0; n < 600; n += 1) {
+      group.add({ key: `k${n}`, entry: undefined, previous: undefined }, undefined, false);
+    }
+    const next = queue.settled();
+    await first;
+    assert.deepEqual(sizes, [3, 1]);
+    await next;
+  });
+
   it("ends while it waits for writers, and commits what is there", async () => {
     const { queue, sizes } = queueOver(40, 5);
     await Promise.all([write(queue), write(queue)]);

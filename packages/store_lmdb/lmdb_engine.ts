@@ -99,7 +99,9 @@ export class LmdbEngine implements Engine {
     const isNew = file.environment.transaction === 0 && this.#state.counter === 0;
     if (isNew) this.#known = new KnownKeys();
     for (const { group } of file.journal) {
-      for (const change of group.changes.values()) this.#overlay.set(change);
+      for (const change of group.changes) {
+        this.#overlay.set(change, this.#overlay.get(change.key));
+      }
     }
     this.#committer = new Committer(file, ceiling, options.journalChanges ?? DEFAULT_JOURNAL);
     this.#queue = new CommitQueue({
@@ -175,7 +177,9 @@ export class LmdbEngine implements Engine {
     const group = this.#queue.open();
     for (const change of batch.changes) {
       const { key, entry } = change;
-      const older = this.#overlay.get(key);
+      // Of a key that is surely new there is nothing to be looked for.
+      const isNew = entry !== undefined && this.#known?.has(entry.keyHash) === false;
+      const older = isNew ? undefined : this.#overlay.get(key);
       const wasMarked = older === undefined ? this.#isMarked(key) : older.isDamaged;
       const isMarked = change.damaged === true;
       if (isMarked !== wasMarked) reads.marks += isMarked ? 1 : -1;
@@ -184,7 +188,7 @@ export class LmdbEngine implements Engine {
         entry.move(copyOf(entry.value, 0, entry.value.length));
         this.#known?.add(entry.keyHash);
       }
-      this.#overlay.set(group.add(change, older, wasMarked));
+      this.#overlay.set(group.add(change, older, wasMarked), older);
     }
     group.addRest(batch);
     group.marks = reads.marks;
@@ -320,7 +324,7 @@ export class LmdbEngine implements Engine {
 
   #committed(group: Group): void {
     for (const moved of this.#committer.committed(group)) {
-      this.#overlay.drop(moved.changes.values());
+      this.#overlay.drop(moved.changes);
     }
     this.#listener?.committed(this.#committer.committedCounter);
     this.#waitForIdle(group.moves > 0);
