@@ -1,9 +1,9 @@
-// Which keys a file may hold that was empty when it was opened, by a bit for each of 16 million parts of
+// Which keys a file may hold that was empty when it was opened, by a bit for each of 64 million parts of
 // the hashes of keys. A key whose bit is not set was never put, and is looked for nowhere: a first copy of a
-// million entries reads one key in thirty instead of each.
+// million entries reads one key in a hundred instead of each.
 
 /** Bits of a key's hash that count. */
-const BITS = 24;
+const BITS = 26;
 
 /** Which parts of the hashes were ever put. */
 export class KnownKeys {
