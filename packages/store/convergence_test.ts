@@ -1,9 +1,11 @@
 // Any order, any duplication, any loss that is made up for later, of the same writes on two to five
 // replicas ends in equal replicas, equal to "sort all writes, keep the last": the fourth law.
-import { NOW, anyKey, anyValue, runs } from "./_test_utils.ts";
+import { NOW, anyKey, anyValue, bytesOf, runs } from "./_test_utils.ts";
 import type { Entry } from "./entry.ts";
 import { VersionedMap } from "./versioned_map.ts";
 import { compareEntries } from "./merge_entries.ts";
+import { hashOf } from "./content_hash.ts";
+import { stampOf } from "./version.ts";
 import { expect } from "chai";
 import fc from "fast-check";
 
@@ -85,6 +87,40 @@ describe("replicas", () => {
         },
       ),
       runs(150),
+    );
+  });
+
+  it("end equal where one version has several contents, all expired, one of them empty (rules 5 and 10)", () => {
+    const version = { time: stampOf(NOW), node: "broken" };
+    const expiresAt = NOW + 10;
+    const anyContent = fc.record({
+      value: fc.constantFrom("", "", "a", "b", "c").map(bytesOf),
+      contentType: fc.constantFrom(undefined, undefined, "text/plain"),
+    });
+    const anyStep = fc.record({ to: fc.nat(1), which: fc.nat(3), late: fc.boolean() });
+    fc.assert(
+      fc.property(
+        fc.array(anyContent, { minLength: 2, maxLength: 4 }),
+        fc.array(anyStep, { maxLength: 6 }),
+        (contents, steps) => {
+          const maps = [new VersionedMap({ node: "a" }), new VersionedMap({ node: "b" })] as const;
+          for (const { to, which, late } of steps) {
+            const content = contents[which % contents.length] ?? expect.fail();
+            const now = late ? expiresAt + 1 : NOW;
+            maps[to === 0 ? 0 : 1].merge([{ key: "k", version, expiresAt, ...content }], { now });
+          }
+          const now = expiresAt + 1000;
+          for (const map of maps) map.expire({ now });
+          // both tell the other what they hold, as it goes over the wire: without what a map keeps beside it
+          const told = maps.map((map) =>
+            map.entries({ all: true }).map((entry) => ({ ...entry, hash: hashOf(entry) })),
+          );
+          maps[0].merge(told[1] ?? [], { now });
+          maps[1].merge(told[0] ?? [], { now });
+          expect(maps[0].digest()).to.deep.equal(maps[1].digest());
+        },
+      ),
+      runs(1000),
     );
   });
 });

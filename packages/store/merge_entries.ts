@@ -11,7 +11,8 @@
  * gone cannot be compared. The encoding begins with `deleted` and `expiresAt`, so two entries that agree
  * in both expire together; among those, one that was stripped counts as greater than one that was not
  * (its time has come, so the other's has too), and two stripped ones compare by hash. Stripping then
- * only moves an entry up in the order, and the greatest is still the greatest.
+ * only moves an entry up in the order, and the greatest is still the greatest. One that had nothing to drop
+ * does not count as stripped, whoever holds it: it is the least of all that agree with it so far.
  *
  * Why not vector clocks or siblings: a client that stores JSON under a key has no use for two values,
  * and a rule that people can say in one sentence is worth more here than the writes it drops.
