@@ -65,4 +65,30 @@ describe("a node that is alone with silent seeds", () => {
       cluster.restart(alone);
     }
   });
+
+  it("says so: that it is this node, and why (rule 10); and no more once somebody has answered", () => {
+    const cluster = new TestCluster({
+      ...{ nodes: 1, pingMs: 2000, periodicMs: 20_000, aloneMs: 1000 },
+      ...{ graceMs: 20_000, horizonStepMs: 1000, promiseIntervalMs: 5000 },
+    });
+    cluster.connected = () => false;
+    const alone = cluster.add({ hasSeeds: true });
+    const by = { member: alone.id, reason: "no-contact" };
+    cluster.run(50_000);
+    expect(alone.replicator.status().heldBackBy).to.include(by);
+    expect(alone.eventsOf("held-back")).to.deep.equal([]);
+    cluster.run(3_600_000);
+    const told = alone.eventsOf("held-back");
+    expect(told).to.have.length(1); // the next one comes after a day
+    expect(told[0]).to.include(by);
+
+    const other = cluster.node(0);
+    expect(other.replicator.status().heldBackBy).to.equal(undefined); // ready alone without seeds
+    cluster.connected = () => true;
+    cluster.meet(alone, other);
+    cluster.meet(other, alone);
+    cluster.run(120_000);
+    expect(alone.replicator.status().heldBackBy).to.equal(undefined);
+    expect(alone.map.horizon).to.be.above(0);
+  });
 });

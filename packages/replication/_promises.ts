@@ -1,6 +1,7 @@
 import { stampOf, StorageError } from "@dnd/store";
 import type { Context } from "./_context.ts";
 import { notify, promiseLimit } from "./_context.ts";
+import type { HeldBack } from "./held_back.ts";
 import type { MemberSnapshot } from "./member_table.ts";
 
 /** Entries that one slice of forgetting takes (rule 1). */
@@ -8,6 +9,9 @@ const REAP_SLICE = 1000;
 
 /** A member that holds the horizon back for longer than this gets a warning. */
 const HELD_BACK_MS = 86_400_000;
+
+/** A node whose seeds are silent waits for nobody who is known to be away: it says so sooner. */
+const NO_CONTACT_MS = 60_000;
 
 const STAMPS_PER_MS = 4096;
 const META = "replication";
@@ -35,7 +39,7 @@ export class Promises {
   #again = false;
   #scheduled = false;
   #reaping = false;
-  #heldBack: { member: string; since: number; warnedAt: number } | undefined;
+  #heldBack: (HeldBack & { warnedAt: number }) | undefined;
 
   /** Whether there is anybody to call. */
   hasSeeds = false;
@@ -110,9 +114,8 @@ export class Promises {
     const { map, table } = this.#context;
     // Who is not ready may not know the members yet: of an empty table everything is "seen".
     const clock = map.clock({ now });
-    // Whose seeds are silent has a cluster somewhere, and cannot know what that holds.
-    const knows = this.#ready && !(this.#alone && this.hasSeeds);
-    if (knows) table.advance(Math.min(clock, promiseLimit(this.#context, now)));
+    if (this.#ready && !this.#hasNoContact)
+      table.advance(Math.min(clock, promiseLimit(this.#context, now)));
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,
@@ -172,8 +175,13 @@ export class Promises {
   }
 
   /** Who holds the horizon back, and since when (rule 10). */
-  get heldBack(): { readonly member: string; readonly since: number } | undefined {
+  get heldBack(): HeldBack | undefined {
     return this.#heldBack;
+  }
+
+  /** Whose seeds are silent has a cluster somewhere, and cannot know what that holds. */
+  get #hasNoContact(): boolean {
+    return this.#alone && this.hasSeeds;
   }
 
   #continue(): void {
@@ -188,13 +196,15 @@ export class Promises {
       return;
     }
     const { table } = this.#context;
+    const reason = this.#hasNoContact ? "no-contact" : "behind";
     const member = by === table.self ? (table.leastHeard() ?? by) : by;
-    if (this.#heldBack?.member !== member) {
-      this.#heldBack = { member, since: now, warnedAt: -Infinity };
+    if (this.#heldBack?.member !== member || this.#heldBack.reason !== reason) {
+      this.#heldBack = { member, reason, since: now, warnedAt: -Infinity };
     }
     const { since, warnedAt } = this.#heldBack;
-    if (now - since < HELD_BACK_MS || now - warnedAt < HELD_BACK_MS) return;
+    const patienceMs = reason === "behind" ? HELD_BACK_MS : NO_CONTACT_MS;
+    if (now - since < patienceMs || now - warnedAt < HELD_BACK_MS) return;
     this.#heldBack.warnedAt = now;
-    notify(this.#context, { type: "held-back", member, sinceMs: now - since });
+    notify(this.#context, { type: "held-back", member, reason, sinceMs: now - since });
   }
 }

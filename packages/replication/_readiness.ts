@@ -41,9 +41,12 @@ export class Readiness {
     }
   }
 
-  start(hasSeeds: boolean): void {
-    this.#promises.hasSeeds = hasSeeds;
+  /** Begins; what was promised before the restart has been read. */
+  start(hasSeeds: boolean, now: number): void {
+    this.#promises.hasSeeds = hasSeeds; // before it is said what this node has seen
+    this.#promises.persist(now);
     if (!this.#promises.ready) this.#wait();
+    this.#check(now);
   }
 
   /** Whether there is anybody to call; nobody: this node is ready alone, at once. */

@@ -10,6 +10,7 @@ export * from "./entry_bytes.ts";
 export * from "./entry_frames.ts";
 export * from "./exchange_error.ts";
 export * from "./exchange_session.ts";
+export * from "./held_back.ts";
 export * from "./member_table.ts";
 export * from "./outbox.ts";
 export * from "./part_assembler.ts";

@@ -1,3 +1,5 @@
+import type { HeldBack } from "./held_back.ts";
+
 /** What a host may want to know, log or count. */
 export type ReplicationEvent =
   | {
@@ -86,6 +88,7 @@ export type ReplicationEvent =
       /** Rule 10: this member has held the horizon back for long. */
       readonly type: "held-back";
       readonly member: string;
+      readonly reason: HeldBack["reason"];
       readonly sinceMs: number;
     }
   | {

@@ -86,10 +86,7 @@ export class Replicator {
       this.#parts.promises.load();
       this.#parts.wiring.load();
       table.reenter(generation);
-      this.#parts.promises.hasSeeds = this.#hasSeeds; // before it says what this node has seen
-      this.#parts.promises.persist(now);
-      this.#parts.readiness.start(this.#hasSeeds);
-      this.#parts.readiness.handleSeeds(this.#hasSeeds, now);
+      this.#parts.readiness.start(this.#hasSeeds, now);
       this.#parts.occasions.schedulePeriodic();
       this.#emitTick(options.promiseIntervalMs);
     });

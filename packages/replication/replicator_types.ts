@@ -1,5 +1,6 @@
 import type { Member } from "@dnd/protocol";
 import type { SessionView } from "./_exchange_host.ts";
+import type { HeldBack } from "./held_back.ts";
 import type { ReplicaMap } from "./replica_map.ts";
 import type { OutgoingMember } from "./wire.ts";
 
@@ -43,8 +44,8 @@ export interface ReplicationStatus {
   readonly seen: number;
   readonly watermark: number;
   readonly horizon: number;
-  /** The member that holds the horizon back, and since when, if it is behind (rule 10). */
-  readonly heldBackBy: { readonly member: string; readonly since: number } | undefined;
+  /** The member that holds the horizon back, if it is behind (rule 10). */
+  readonly heldBackBy: HeldBack | undefined;
   /** Sessions under way. */
   readonly exchanges: readonly SessionView[];
   /** Entries refused for their stamps, by the node that made them (rule 8). */

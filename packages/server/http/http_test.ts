@@ -493,6 +493,24 @@ describe("the HTTP interface", () => {
     assert.equal(codeOf(backup), "conflict");
   });
 
+  it("names in the metrics who keeps deletes from being forgotten, as long as somebody does (rule 10)", async () => {
+    const shown = async (): Promise<string[]> =>
+      (await call({ path: "/metrics" })).body.match(/^dnd_horizon_held_back_seconds.*$/gm) ?? [];
+    assert.deepEqual(await shown(), []);
+    const since = Date.now() - 90_000;
+    alone.link.heldBack = { member: "ab".repeat(16), reason: "behind", since };
+    const [line, ...more] = await shown();
+    assert.deepEqual(more, []);
+    assert.match(line ?? "", /\{member="(ab){16}",reason="behind"\} 9[0-9]\./);
+    alone.link.heldBack = { member: alone.node.id, reason: "no-contact", since };
+    assert.deepEqual(
+      (await shown()).map((each) => each.split(" ")[0]),
+      [`dnd_horizon_held_back_seconds{member="${alone.node.id}",reason="no-contact"}`],
+    );
+    alone.link.heldBack = undefined;
+    assert.deepEqual(await shown(), []);
+  });
+
   it("joins nothing that is no peer, and says which", async () => {
     const join = (peers: unknown): Promise<RawAnswer> =>
       call({ method: "POST", path: "/cluster/join", body: JSON.stringify({ peers }) });

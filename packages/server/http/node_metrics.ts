@@ -1,3 +1,4 @@
+import type { HeldBack } from "@dnd/replication";
 import { Counter, Gauge, Registry } from "prom-client";
 import type { NodeCore } from "../node_core.ts";
 import type { ClusterLink } from "../peer/cluster_link.ts";
@@ -96,6 +97,7 @@ export class NodeMetrics implements RequestObserver {
       const count = states.get(state) ?? 0;
       this.#set("dnd_members", "Members by state, this node included", count, { state });
     }
+    this.#setHeldBack(link.heldBack);
     for (const [name, value] of Object.entries(await link.figures())) {
       this.#set(`dnd_${snake(name)}`, `${name}`, value);
     }
@@ -104,6 +106,17 @@ export class NodeMetrics implements RequestObserver {
     this.#set("process_heap_used_bytes", "Memory of JavaScript objects", heapUsed);
     this.#set("process_uptime_seconds", "Time since the start of the process", process.uptime());
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+
+  /** Rule 10: names the member; who does not hold back any more is not shown any more. */
+  #setHeldBack(heldBack: HeldBack | undefined): void {
+    const name = "dnd_horizon_held_back_seconds";
+    this.#gauges.get(name)?.reset();
+    if (heldBack === undefined) return;
+    const { member, reason, since } = heldBack;
+    const help = "How long this member has kept deletes from being forgotten (rule 10)";
+    const seconds = Math.max(0, this.#parts.node.now() - since) / 1000;
+    this.#set(name, help, seconds, { member, reason });
   }
 
   #set(

@@ -1,4 +1,5 @@
 import { DndError, versionToEtag, type ClusterMember, type Explanation } from "@dnd/client";
+import type { HeldBack } from "@dnd/replication";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { Followed } from "../node_core.ts";
 import type { ClusterLink } from "./cluster_link.ts";
@@ -8,6 +9,7 @@ export class AloneLink implements ClusterLink {
   readonly address = "127.0.0.1:0";
   readonly port = 0;
   readonly copy = undefined;
+  heldBack: HeldBack | undefined;
   ready = true;
   alone = true;
   /** Members besides this one that count for `w` and never confirm. */

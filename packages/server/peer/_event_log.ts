@@ -35,8 +35,10 @@ export function logEvent(logger: NodeLogger, event: ReplicationEvent): void {
       return;
     case "held-back":
       logger.warn(
-        { member: event.member, sinceMs: event.sinceMs },
-        `member ${event.member} keeps deletes from being forgotten; forget it if it will not be back`,
+        { member: event.member, reason: event.reason, sinceMs: event.sinceMs },
+        event.reason === "behind"
+          ? `member ${event.member} keeps deletes from being forgotten; forget it if it will not be back`
+          : "no seed and no remembered member has answered: no delete is forgotten until one does",
       );
       return;
     case "misbehaved":

@@ -1,4 +1,5 @@
 import type { CallOptions, ClusterMember, CopyProgress, Explanation } from "@dnd/client";
+import type { HeldBack } from "@dnd/replication";
 import type { Entry, VersionedMap } from "@dnd/store";
 import type { Followed, FollowOptions } from "../node_core.ts";
 import type { NodeClock } from "../node_clock.ts";
@@ -32,6 +33,8 @@ export interface ClusterLink {
   /** Why the node is not ready. */
   reasons(): readonly string[];
   readonly copy: CopyProgress | undefined;
+  /** Who keeps deletes from being forgotten at present, and why (rule 10). */
+  readonly heldBack: HeldBack | undefined;
   /** Local writes are on their way to the others. */
   written(entries: readonly Entry[]): void;
   writeTargets(): number;

@@ -11,6 +11,7 @@ import { SUMMARY_DROPPED, SUMMARY_READY } from "@dnd/protocol";
 import {
   Replicator,
   type ExplainAnswer,
+  type HeldBack,
   type ReplicationEffect,
   type ReplicationEvent,
 } from "@dnd/replication";
@@ -141,6 +142,10 @@ export class PeerLink implements ClusterLink {
 
   get alone(): boolean {
     return this.#replicator.status().alone;
+  }
+
+  get heldBack(): HeldBack | undefined {
+    return this.#replicator.status().heldBackBy;
   }
 
   reasons(): readonly string[] {
