@@ -1,4 +1,3 @@
-import type { GossipNotice } from "@dnd/gossip";
 import type { ReplicationEvent } from "@dnd/replication";
 import type { NodeLogger } from "../node_logger.ts";
 
@@ -52,17 +51,5 @@ export function logEvent(logger: NodeLogger, event: ReplicationEvent): void {
     case "left":
     case "leave-failed":
       return;
-  }
-}
-
-/** A line of the log for what the membership layer notices. */
-export function logNotice(logger: NodeLogger, notice: GossipNotice): void {
-  if (notice.type === "seed") {
-    const { seed, reason } = notice;
-    const why = reason === "silent" ? "it does not answer" : "its name has no address";
-    logger.warn({ seed, reason }, `seed ${seed} cannot be reached: ${why}; it is called again`);
-  } else {
-    const { address, code, detail } = notice;
-    logger.warn({ address, code }, `${address} refuses this node: ${detail}`);
   }
 }

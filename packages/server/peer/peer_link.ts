@@ -21,7 +21,8 @@ import type { Followed, FollowOptions } from "../node_core.ts";
 import { cryptoPrng } from "./_crypto_prng.ts";
 import { UpdateReader } from "./_update_reader.ts";
 import type { ClusterLink, LinkParts } from "./cluster_link.ts";
-import { logEvent, logNotice } from "./_event_log.ts";
+import { logEvent } from "./_event_log.ts";
+import { NoticeLog } from "./_notice_log.ts";
 import { flatten, httpAddressOf, isUp, wireMember } from "./_member_records.ts";
 import { explain } from "./explanation.ts";
 import { loadMembers, saveMembers } from "./remembered_members.ts";
@@ -349,7 +350,8 @@ export class PeerLink implements ClusterLink {
     const gossip = this.#gossip;
     this.#driver.run(replicator.start(this.#now()));
     gossip.onEvent((event) => this.#hearGossip(event));
-    gossip.onNotice((notice) => logNotice(this.#parts.logger, notice));
+    const notices = new NoticeLog(this.#parts.logger);
+    gossip.onNotice((notice) => notices.tell(notice, performance.now()));
     gossip.onSummary(({ from, summary, wall, rttMs }) => {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
       this.#driver.run(replicator.handleSummary(from, summary, { now: this.#now(), ...times }));
