@@ -1,5 +1,6 @@
 import type { Entry } from "@dnd/store";
 import { msOf, stampOf } from "@dnd/store";
+import { isStripped } from "@dnd/store/engine";
 import type { Member } from "@dnd/protocol";
 import { MEMBER_READY } from "@dnd/protocol";
 import type { Backpressure } from "./_backpressure.ts";
@@ -247,7 +248,7 @@ export class ExchangeWiring implements ExchangeHost {
   }
 
   setAside(peer: string, entries: readonly Entry[]): void {
-    const live = entries.filter((entry) => entry.deleted !== true && entry.value !== undefined);
+    const live = entries.filter((entry) => entry.deleted !== true && !isStripped(entry));
     this.#context.metrics.setAside += live.length;
     if (live.length > 0) this.#context.emit({ type: "set-aside", peer, entries: live });
     this.map.forget(entries);
