@@ -1,47 +1,12 @@
 import assert from "node:assert/strict";
-import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { ClusterInfo, Readiness } from "@dnd/client";
+import { Clock } from "./_test_clock.ts";
 import { NodeProcess, freePorts, fullRunOnly } from "./_test_process.ts";
 import { until, withFolder } from "./_test_utils.ts";
 
 const hourMs = 3_600_000;
 const patienceMs = 60_000;
-
-/** Loaded into a process before anything else, and into its threads: its wall clock is off by what a file says. */
-const preload = (file: string): string => `
-import { readFileSync } from "node:fs";
-const real = Date.now;
-let shift = 0;
-let looked = -Infinity;
-Date.now = () => {
-  if (performance.now() - looked > 20) {
-    shift = Number(readFileSync(${JSON.stringify(file)}, "utf8"));
-    looked = performance.now();
-  }
-  return real() + shift;
-};
-`;
-
-/** A wall clock that a test can set, for one process. */
-class Clock {
-  readonly env: NodeJS.ProcessEnv;
-  readonly #file: string;
-
-  constructor(folder: string, shiftMs: number) {
-    this.#file = join(folder, "shift");
-    this.set(shiftMs);
-    const module = join(folder, "preload.mjs");
-    writeFileSync(module, preload(this.#file));
-    this.env = { NODE_OPTIONS: `--import ${pathToFileURL(module).href}` };
-  }
-
-  set(shiftMs: number): void {
-    writeFileSync(`${this.#file}.new`, String(shiftMs));
-    renameSync(`${this.#file}.new`, this.#file);
-  }
-}
 
 const get = (node: NodeProcess, path: string): Promise<Response> => fetch(`${node.url}${path}`);
 

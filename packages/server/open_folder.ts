@@ -36,6 +36,7 @@ export async function openFolder(path: string, cluster: string): Promise<NodeDat
         } finally {
           closeSync(descriptor);
         }
+        syncFolder(folder.path); // its name too: the file may be new
         return file;
       },
       close: async () => {
@@ -46,5 +47,14 @@ export async function openFolder(path: string, cluster: string): Promise<NodeDat
   } catch (error) {
     await folder.close();
     throw error;
+  }
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }

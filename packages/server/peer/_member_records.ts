@@ -1,3 +1,4 @@
+import type { ClusterMember } from "@dnd/client";
 import { decodeMetadata, type MemberView } from "@dnd/gossip";
 
 /** Whether a member is said to be up. */
@@ -16,17 +17,20 @@ export function wireMember(member: MemberView) {
 }
 
 /** Where a member answers HTTP, by its own word. */
-export function httpAddressOf({ metadata }: MemberView): string | null {
+function httpAddressOf({ metadata }: MemberView): string | null {
   if (metadata.length === 0) return null;
   const told = decodeMetadata(metadata);
   if (typeof told !== "object" || told === null || !("http" in told)) return null;
   return typeof told.http === "string" ? told.http : null;
 }
 
-/** Nested counters as names joined by `_`. */
-export function flatten(prefix: string, counters: object, into: Record<string, number>): void {
-  for (const [name, value] of Object.entries(counters) as [string, unknown][]) {
-    if (typeof value === "number") into[`${prefix}_${name}`] = value;
-    else if (typeof value === "object" && value !== null) flatten(`${prefix}_${name}`, value, into);
-  }
+/** A member as `/cluster` shows it. @param ownHttp where this node answers HTTP */
+export function clusterMember(member: MemberView, ownHttp: string | null): ClusterMember {
+  const { id, name, address, state, self, incarnation, generation, stalled, skewed, rttMs } =
+    member;
+  return {
+    ...{ id, name, address, httpAddress: self ? ownHttp : httpAddressOf(member), state, self },
+    ...{ incarnation, generation, stalled, skewed },
+    rttMs: rttMs === undefined ? null : Math.round(rttMs * 1000) / 1000,
+  };
 }
