@@ -3,6 +3,7 @@
 //     nx run replication:bench                       all
 //     nx run replication:bench -- --only latency     latency | join | difference | rate | burst | wire | heal | stopped
 //     ... --keys 1000000 --seconds 60 --runs 3 --split 60 (seconds) --splits 20 (of heal, default 3)
+//     ... --warm 10 (seconds before latency is measured)
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,11 +19,13 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "3" },
     split: { type: "string", default: "60" },
     splits: { type: "string", default: "3" },
+    warm: { type: "string", default: "10" },
   },
 });
 const keys = Number(options.keys);
 const seconds = Number(options.seconds);
 const runs = Number(options.runs);
+const warm = Number(options.warm);
 const octets = { "content-type": "application/octet-stream" };
 
 /** @param {string} figure @param {string} text */
@@ -118,7 +121,9 @@ const figures = {
    * From a PUT's answer until both others have answered a GET with it: 100 writes a second, durable. One
    * connection to each of the others asks again and again, without a pause, from the moment that the PUT is
    * sent until it is answered with the value. The moment of that answer counts; one that came before the
-   * PUT's own answer counts as 0. The same connections measure what such a GET takes by itself.
+   * PUT's own answer counts as 0. The same connections measure what such a GET takes by itself. The first ten
+   * seconds have a row of their own (`--warm`): there V8's compiler threads, for a few milliseconds at a time, take the
+   * cores from processes that are as young as these.
    */
   async latency(bench) {
     const { nodes } = await cluster(bench, 3);
@@ -137,36 +142,41 @@ const figures = {
       return performance.now();
     };
     await Promise.all(readers.map((reader) => poll(reader, Prober.request("GET", "/kv/warm0"))));
-    const times = [];
-    const leads = [];
-    const gets = [];
-    const answers = [];
-    asked = 0;
-    const count = Math.min(3000, seconds * 100);
-    const start = performance.now();
-    for (let i = 0; i < count; i++) {
-      const wait = start + i * 10 - performance.now();
-      if (wait > 0) await new Promise((wake) => setTimeout(wake, wait));
-      const request = Prober.request("GET", `/kv/k${i}`);
-      const sent = performance.now();
-      const polls = readers.map((reader) => poll(reader, request));
-      const [answered, ...seen] = await Promise.all([put(`k${i}`, String(i)), ...polls]);
-      answers.push(answered - sent);
-      times.push(Math.max(0, ...seen.map((at) => at - answered)));
-      leads.push(answered - Math.max(...seen));
-      if (i % 10 > 0) continue;
-      const from = performance.now();
-      await Promise.all(readers.map((reader) => reader.ask(request)));
-      gets.push(performance.now() - from);
-    }
-    for (const prober of [writer, ...readers]) prober.close();
     const both50and99 = (/** @type {number[]} */ of) =>
       `p50 ${ms(quantile(of, 0.5))}, p99 ${ms(quantile(of, 0.99))}`;
-    const before = leads.filter((lead) => lead >= 0).length / count;
-    row(
-      "latency",
-      `answer to visible on both others, ${count} durable writes at 100/s: ${both50and99(times)}; ${(before * 100).toFixed(1)} % were visible before the answer (at the median ${ms(quantile(leads, 0.5))} before); PUT itself ${both50and99(answers)}; ${(asked / count / 2).toFixed(1)} GETs for each write and node, two at once take ${both50and99(gets)}`,
-    );
+    let next = 0;
+    const measure = async (/** @type {string} */ figure, /** @type {number} */ count) => {
+      const times = [];
+      const leads = [];
+      const gets = [];
+      const answers = [];
+      asked = 0;
+      const start = performance.now();
+      for (let i = 0; i < count; i++) {
+        const wait = start + i * 10 - performance.now();
+        if (wait > 0) await new Promise((wake) => setTimeout(wake, wait));
+        const key = `k${next++}`;
+        const request = Prober.request("GET", `/kv/${key}`);
+        const sent = performance.now();
+        const polls = readers.map((reader) => poll(reader, request));
+        const [answered, ...seen] = await Promise.all([put(key, String(i)), ...polls]);
+        answers.push(answered - sent);
+        times.push(Math.max(0, ...seen.map((at) => at - answered)));
+        leads.push(answered - Math.max(...seen));
+        if (i % 10 > 0) continue;
+        const from = performance.now();
+        await Promise.all(readers.map((reader) => reader.ask(request)));
+        gets.push(performance.now() - from);
+      }
+      const before = leads.filter((lead) => lead >= 0).length / count;
+      row(
+        figure,
+        `answer to visible on both others, ${count} durable writes at 100/s: ${both50and99(times)}; ${(before * 100).toFixed(1)} % were visible before the answer (at the median ${ms(quantile(leads, 0.5))} before); PUT itself ${both50and99(answers)}; ${(asked / count / 2).toFixed(1)} GETs for each write and node, two at once take ${both50and99(gets)}`,
+      );
+    };
+    if (warm > 0) await measure("while young", warm * 100);
+    await measure("latency", Math.min(6000, seconds * 100));
+    for (const prober of [writer, ...readers]) prober.close();
   },
 
   /** A new node copies everything: keys a second until ready. */
