@@ -4,6 +4,7 @@ import type { Head } from "./stored_entry.ts";
 import { checkCount } from "./_check.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { toBytes } from "./hash.ts";
+import { xor } from "./_xor.ts";
 
 /** The sum of a node: see `VersionedMap.digestNode`. */
 export function digestNode(core: Core, level: number, index: number): Uint8Array {
@@ -20,9 +21,7 @@ export function digestChildren(core: Core, level: number, index: number): Uint8A
   const sums = new Int32Array(2 * FAN_OUT);
   const shift = 32 - 5 * (level + 1);
   for (const { keyHash, fingerprintHigh, fingerprintLow } of list(core, level, index)) {
-    const at = 2 * ((keyHash >>> shift) & (FAN_OUT - 1));
-    sums[at] = (sums[at] ?? 0) ^ fingerprintHigh;
-    sums[at + 1] = (sums[at + 1] ?? 0) ^ fingerprintLow;
+    xor(sums, (keyHash >>> shift) & (FAN_OUT - 1), fingerprintHigh, fingerprintLow);
   }
   return toBytes(sums);
 }
@@ -42,11 +41,11 @@ function list(core: Core, level: number, index: number): Head[] {
 
 /** Listing a leaf recomputes its sum; one that is wrong is corrected, durably, and counted (rule 6). */
 function correct(core: Core, leaf: number, heads: readonly Head[]): void {
-  let [high = 0, low = 0] = core.tree.sums(LEAF_LEVEL, leaf);
-  for (const head of heads) {
-    high ^= head.fingerprintHigh;
-    low ^= head.fingerprintLow;
+  const sum = core.tree.sums(LEAF_LEVEL, leaf).slice();
+  for (const { fingerprintHigh, fingerprintLow } of heads) {
+    xor(sum, 0, fingerprintHigh, fingerprintLow);
   }
+  const [high = 0, low = 0] = sum;
   if ((high | low) === 0) return;
   core.counts.correctedLeaves += 1;
   core.write([], { corrections: [{ leaf, high, low }] });

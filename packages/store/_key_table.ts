@@ -41,11 +41,6 @@ export class KeyTable {
     this.#keys = keys;
   }
 
-  /** How many keys there are. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** The row of a key; -1 if it is not here. */
   find(key: string, keyHash: number): number {
     const at = this.#cell(key, keyHash);

@@ -5,7 +5,7 @@
  * Keys are spread by their hash over a tree with 32 children a level: level 0 is the root, level 1 has
  * 32 nodes, level 2 has 1,024 (the partitions of the ring), level 3 has the 32,768 leaves. A leaf is the
  * XOR of the fingerprints of its entries, an inner node the XOR of its children. Putting an entry in and
- * taking it out are the same operation, independent of order, and change one path: four sums.
+ * taking it out are the same operation, independent of order, and change one path.
  *
  * Why not a hash of the sorted children, as in a Merkle tree: that would prove more (an XOR of chosen
  * fingerprints can be made to cancel, by a member that wants to), but costs a rehash of 32 children at
@@ -17,6 +17,8 @@
  *
  * @module
  */
+
+import { xor } from "./_xor.ts";
 
 /** Children of a node, and bits of the hash that choose among them: 32 and 5. */
 export const FAN_OUT = 32;
@@ -33,39 +35,41 @@ export const LEAF_COUNT = 32768;
 /** The level whose nodes are the partitions of the ring. */
 export const PARTITION_LEVEL = 2;
 
-// Nodes are numbered level by level, as in a heap: 0, 1 to 32, 33 to 1,056, 1,057 to 33,824. The parent of a
-// node is (node - 1) / 32.
-const FIRST_LEAF = 1057;
-const NODES = 33825;
-
 /**
- * The sums of the tree. All numbers are signed 32-bit halves of 64-bit sums.
+ * The sums of the tree: those of the leaves and of the root, which every ping carries. What lies between them is
+ * asked for by an exchange only, and is made then, of 32 to 32,768 leaves: less than what that costs otherwise.
+ * All numbers are signed 32-bit halves of 64-bit sums.
  */
 export class DigestTree {
-  /** `[high, low]` of each node, level by level. */
-  readonly #sums: Int32Array = new Int32Array(2 * NODES);
+  /** `[high, low]` of each leaf. */
+  readonly #leaves: Int32Array = new Int32Array(2 * LEAF_COUNT);
+  readonly #root: Int32Array = new Int32Array(2);
 
-  /** @param leafSums `[high, low]` of each leaf; the inner nodes follow from them */
-  constructor(leafSums: Int32Array = new Int32Array(0)) {
-    for (let leaf = 0; leaf < LEAF_COUNT; leaf += 1) {
-      const high = leafSums[2 * leaf] ?? 0;
-      const low = leafSums[2 * leaf + 1] ?? 0;
-      if ((high | low) !== 0) this.toggle(leaf, high, low);
-    }
+  /** @param leafSums `[high, low]` of each leaf */
+  constructor(leafSums: Int32Array) {
+    this.#leaves.set(leafSums);
+    xorAll(leafSums, LEAF_COUNT, this.#root);
   }
 
   /** Puts a fingerprint into a leaf, or takes it out. */
   toggle(leaf: number, high: number, low: number): void {
-    const sums = this.#sums;
-    for (let node = FIRST_LEAF + leaf; node >= 0; node = (node - 1) >> 5) {
-      sums[2 * node] = (sums[2 * node] ?? 0) ^ high;
-      sums[2 * node + 1] = (sums[2 * node + 1] ?? 0) ^ low;
-    }
+    xor(this.#leaves, leaf, high, low);
+    xor(this.#root, 0, high, low);
   }
 
-  /** `[high, low]` of so many nodes of a level, 0 to 3, from an index on: a view, not a copy. */
+  /** `[high, low]` of so many nodes of a level, 0 to 3, from an index on; not to be changed. */
   sums(level: number, index: number, count: number = 1): Int32Array {
-    const at = 2 * ((FAN_OUT ** level - 1) / (FAN_OUT - 1) + index);
-    return this.#sums.subarray(at, at + 2 * count);
+    if (level === 0) return this.#root;
+    const width = FAN_OUT ** (LEAF_LEVEL - level);
+    const leaves = this.#leaves.subarray(2 * width * index, 2 * width * (index + count));
+    return width === 1 ? leaves : xorAll(leaves, width, new Int32Array(2 * count));
   }
+}
+
+/** Adds so many sums at a time up into one of others. */
+function xorAll(leaves: Int32Array, width: number, sums: Int32Array): Int32Array {
+  for (let i = 0; i < leaves.length / 2; i += 1) {
+    xor(sums, Math.floor(i / width), leaves[2 * i] ?? 0, leaves[2 * i + 1] ?? 0);
+  }
+  return sums;
 }

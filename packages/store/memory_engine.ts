@@ -21,6 +21,7 @@ import { expiryIndexTime, reapIndexTime } from "./index_times.ts";
 import { LEAF_COUNT } from "./digest_tree.ts";
 import { compareKeys } from "./compare_keys.ts";
 import { hashKey, lastHash } from "./hash.ts";
+import { xor } from "./_xor.ts";
 
 /**
  * Keeps the entries in memory: the default of a map. Nothing survives the process, so nothing is ever
@@ -61,6 +62,9 @@ export class MemoryEngine implements Engine {
   readonly #meta = new Map<string, Uint8Array>();
   readonly #done: Promise<void> = Promise.resolve();
   #state: Readonly<MapState> | undefined;
+
+  /** The key that was looked for last and is not held: mostly it is put next. */
+  #missing: string | undefined;
   #closed = false;
 
   get committedCounter(): number {
@@ -70,10 +74,8 @@ export class MemoryEngine implements Engine {
   open(_listener: EngineListener): EngineState {
     this.admit();
     const leafSums = new Int32Array(2 * LEAF_COUNT);
-    for (const entry of this.changes(0, Infinity)) {
-      const at = 2 * (entry.keyHash >>> 17);
-      leafSums[at] = (leafSums[at] ?? 0) ^ entry.fingerprintHigh;
-      leafSums[at + 1] = (leafSums[at + 1] ?? 0) ^ entry.fingerprintLow;
+    for (const { keyHash, fingerprintHigh, fingerprintLow } of this.changes(0, Infinity)) {
+      xor(leafSums, keyHash >>> 17, fingerprintHigh, fingerprintLow);
     }
     return { state: { ...(this.#state ?? newMapState()) }, ceiling: 0, leafSums };
   }
@@ -81,7 +83,9 @@ export class MemoryEngine implements Engine {
   get(key: string): StoredEntry | undefined {
     const row = this.#find(key);
     if (row !== NONE) return this.#rows.entry(row);
-    this.#checkMissing(key);
+    this.admit();
+    if (this.#isDamaged(key)) throw new DamagedError(key, { marked: true });
+    this.#missing = key;
     return undefined;
   }
 
@@ -161,10 +165,8 @@ export class MemoryEngine implements Engine {
     this.#table.clear(); // what is read from now on is missing, and says why
   }
 
-  #checkMissing(key: string): void {
-    this.admit();
-    if (this.#damaged.size > 0 && this.#damaged.has(key))
-      throw new DamagedError(key, { marked: true });
+  #isDamaged(key: string): boolean {
+    return this.#damaged.size > 0 && this.#damaged.has(key);
   }
 
   #find(key: string): number {
@@ -185,12 +187,13 @@ export class MemoryEngine implements Engine {
   #put(entry: StoredEntry): void {
     const { key, keyHash } = entry;
     const rows = this.#rows;
-    let row = this.#table.find(key, keyHash);
+    let row = key === this.#missing ? NONE : this.#table.find(key, keyHash);
     if (row === NONE) {
+      this.#missing = undefined;
       row = rows.add(entry);
       this.#table.add(key, keyHash, row);
       this.#order.add(key);
-      if (this.#damaged.size > 0) this.#damaged.delete(key);
+      if (this.#isDamaged(key)) this.#damaged.delete(key);
     } else {
       if (rows.isTimed(row)) this.#setTimes(row, "remove");
       rows.replace(row, entry);
