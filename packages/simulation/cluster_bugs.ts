@@ -2,7 +2,7 @@ import { isDown, Swim } from "@dnd/gossip";
 import { ExchangeSession, MemberTable, Outbox } from "@dnd/replication";
 import { VersionedMap } from "@dnd/store";
 import { DigestTree } from "@dnd/store/engine";
-import type { ClusterFault } from "./cluster_run.ts";
+import type { ClusterFault } from "./cluster_pace.ts";
 import { ClusterNode } from "./cluster_node.ts";
 import { DiskEngine } from "./disk_engine.ts";
 import { patch, patchMerge, patchSize } from "./_patch.ts";

@@ -6,7 +6,8 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type ClusterPace, runCluster } from "./cluster_run.ts";
+import type { ClusterPace } from "./cluster_pace.ts";
+import { runCluster } from "./cluster_run.ts";
 import { healFigure, type HealTimes } from "./heal_figure.ts";
 
 const { values } = parseArgs({

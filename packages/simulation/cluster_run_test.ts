@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { describe, it } from "mocha";
 import process from "node:process";
-import { type ClusterPace, runCluster } from "./cluster_run.ts";
+import type { ClusterPace } from "./cluster_pace.ts";
+import { runCluster } from "./cluster_run.ts";
 
 const FULL = process.env.DND_FULL === "1";
 

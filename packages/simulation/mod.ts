@@ -16,6 +16,7 @@ export * from "./bounds_checker.ts";
 export * from "./checker.ts";
 export * from "./cluster_ledger.ts";
 export * from "./cluster_node.ts";
+export * from "./cluster_pace.ts";
 export * from "./cluster_run.ts";
 export * from "./disk_engine.ts";
 export * from "./false_death_checker.ts";
