@@ -1,10 +1,12 @@
 // Ratios to bare lmdb, each taken in one run: this engine's calls and lmdb's own, in turns, the median of
 // several rounds.
 //
-//     npx nx run store-lmdb:bench
+//     npx nx run store-lmdb:bench                    stores of 100,000 and 1,000,000 keys
+//     npx nx run store-lmdb:bench -- 300000          the large one with so many
 import { VersionedMap } from "@dnd/store";
 import { type RootDatabase, open } from "lmdb";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEngine } from "./open_engine.ts";
@@ -18,6 +20,11 @@ const PUT_ROUNDS = 31;
 const MERGED = 1_000;
 const MERGES = 60;
 const OPEN_KEYS = Number(process.argv[2] ?? 1_000_000);
+const GROWTH_KEYS = 100_000;
+const GROWTH_WRITES = 200_000;
+
+/** Durable writes before the process ends without closing: the journal is nearly full then. */
+const CRASH_WRITES = 15_900;
 const VALUE = Buffer.alloc(100, "value ");
 
 const root = mkdtempSync(join(tmpdir(), "dnd-bench-"));
@@ -39,8 +46,11 @@ function openBare(name: string): RootDatabase<Buffer, string> {
   });
 }
 
-async function openOurs(name: string): Promise<VersionedMap> {
-  const engine = await openEngine({ folder: join(root, name) });
+async function openOurs(name: string, journalIdleMs?: number): Promise<VersionedMap> {
+  const engine = await openEngine({
+    folder: join(root, name),
+    ...(journalIdleMs === undefined ? {} : { journalIdleMs }),
+  });
   return new VersionedMap({ node: "0123456789abcdef0123456789abcdef", engine, clock: Date.now });
 }
 
@@ -112,6 +122,12 @@ function p99(rounds: readonly Written[]): number {
   return all[Math.floor(all.length * 0.99)] ?? NaN;
 }
 
+/** Writes a second over all rounds together: the few slow ones count in it as they do for a user. */
+function mean(rounds: readonly Written[]): number {
+  const seconds = rounds.reduce((sum, { rate }) => sum + 1 / rate, 0);
+  return rounds.length / seconds;
+}
+
 /** Rows for the rounds of both: writes a second, and how long the slowest hundredth took. */
 async function comparePuts(
   what: string,
@@ -131,6 +147,13 @@ async function comparePuts(
   const a = median(ours.map(({ rate }) => rate));
   const b = median(theirs.map(({ rate }) => rate));
   row(what, `${Math.round(a)}/s`, `${Math.round(b)}/s`, (a / b).toFixed(2));
+  const [all, bareAll] = [mean(ours), mean(theirs)];
+  row(
+    `${what}: mean of all rounds`,
+    `${Math.round(all)}/s`,
+    `${Math.round(bareAll)}/s`,
+    (all / bareAll).toFixed(2),
+  );
   const [slow, bareSlow] = [p99(ours), p99(theirs)];
   row(
     `${what}: 99 of 100 within`,
@@ -200,14 +223,7 @@ async function benchOpen(): Promise<void> {
   }
   const map = await openOurs("open");
   const start = performance.now();
-  let after: string | undefined;
-  let read = 0;
-  for (;;) {
-    const page = map.entries({ limit: 1_000, ...(after === undefined ? {} : { after }) });
-    read += page.length;
-    after = page.at(-1)?.key;
-    if (page.length < 1_000) break;
-  }
+  const read = readAll(map);
   const readMs = performance.now() - start;
   const openMs = median(opens);
   row(
@@ -234,6 +250,77 @@ async function benchOpen(): Promise<void> {
   await bare.close();
 }
 
+/** How many entries there are; all are read. */
+function readAll(map: VersionedMap): number {
+  let read = 0;
+  for (let after = ""; ;) {
+    const page = map.entries({ limit: 1_000, after });
+    read += page.length;
+    after = page.at(-1)?.key ?? "";
+    if (page.length < 1_000) return read;
+  }
+}
+
+/**
+ * Opening what a process left that ended without closing, nothing of it in memory: copies of the file of a store
+ * that is being written to, and that are taken out of the page cache.
+ */
+async function benchCrashed(): Promise<void> {
+  const map = await openOurs("open", Infinity);
+  for (let i = 0; i < CRASH_WRITES; i += WRITERS) {
+    for (let j = 0; j < WRITERS; j += 1) map.put(keyOf(2 * OPEN_KEYS + 31 * (i + j)), VALUE);
+    await map.committed();
+  }
+  for (const name of ["crashed", "read"])
+    cpSync(join(root, "open"), join(root, name), { recursive: true });
+  await map.close();
+  const timeMs = async (name: string, run: (map: VersionedMap) => unknown): Promise<number> => {
+    const file = join(root, name, "data.mdb");
+    execFileSync("dd", [`of=${file}`, "oflag=nocache", "conv=notrunc,fdatasync", "count=0"], {
+      stdio: "ignore",
+    });
+    const start = performance.now();
+    const opened = await openOurs(name, Infinity);
+    run(opened);
+    const took = performance.now() - start;
+    await opened.close();
+    return took;
+  };
+  const openMs = await timeMs("crashed", (opened) => opened.digest());
+  const readMs = (await timeMs("read", readAll)) - openMs;
+  row(
+    `opening it after a crash, ${CRASH_WRITES} changes in its journal, nothing in the page cache`,
+    `${openMs.toFixed(0)} ms`,
+    `${readMs.toFixed(0)} ms`,
+    (openMs / readMs).toFixed(3),
+  );
+}
+
+/** What overwriting does to the size of the file. */
+async function benchGrowth(): Promise<void> {
+  const map = await openOurs("growth");
+  await fill(map, GROWTH_KEYS);
+  const megabytes = (): string =>
+    `${Math.round(statSync(join(root, "growth", "data.mdb")).size / 1e6)} MB`;
+  const filled = megabytes();
+  let written = 0;
+  const writer = async (): Promise<void> => {
+    while (written < GROWTH_WRITES) {
+      written += 1;
+      map.put(keyOf((written * 7919) % GROWTH_KEYS), VALUE);
+      await map.committed();
+    }
+  };
+  await Promise.all(Array.from({ length: WRITERS }, writer));
+  row(
+    `the file of ${GROWTH_KEYS} keys, filled, and after ${GROWTH_WRITES} durable overwrites`,
+    `${filled}, ${megabytes()}`,
+    "",
+    "",
+  );
+  await map.close();
+}
+
 try {
   row("what", "this engine", "bare lmdb", "ratio");
   row("---", "---", "---", "---");
@@ -241,6 +328,8 @@ try {
   await benchPut();
   await benchMerge();
   await benchOpen();
+  await benchCrashed();
+  await benchGrowth();
 } finally {
   rmSync(root, { recursive: true, force: true });
 }
