@@ -1,9 +1,10 @@
 import { Backpressure } from "./_backpressure.ts";
 import { ClockCheck } from "./_clock_check.ts";
-import type { Context } from "./_context.ts";
+import type { Context, Peer } from "./_context.ts";
 import { Exchanges } from "./_exchanges.ts";
 import { ExchangeWiring } from "./_exchange_wiring.ts";
 import { Leaving } from "./_leaving.ts";
+import { Membership } from "./_membership.ts";
 import { Occasions } from "./_occasions.ts";
 import { Promises } from "./_promises.ts";
 import { Pushes } from "./_pushes.ts";
@@ -24,19 +25,22 @@ export interface ReplicatorParts {
   readonly occasions: Occasions;
   readonly clockCheck: ClockCheck;
   readonly leaving: Leaving;
+  readonly membership: Membership;
 }
 
 /** What they take from around them. */
 export interface PartsHost {
   /** The member table of the membership layer, as it goes out. */
   readonly members: () => readonly OutgoingMember[];
+  /** The peers of the context, to write to. */
+  readonly peers: Map<string, Peer>;
   /** The number of the next stream. */
   readonly nextStream: () => number;
 }
 
 /** Makes the parts and tells them of each other. */
 export function createParts(context: Context, host: PartsHost): ReplicatorParts {
-  const { members, nextStream } = host;
+  const { members, nextStream, peers } = host;
   const backpressure = new Backpressure(context);
   // What is needed of those that are made later is called when there is something to do, not before.
   const rumors: Rumors = new Rumors(context, {
@@ -68,8 +72,11 @@ export function createParts(context: Context, host: PartsHost): ReplicatorParts 
   const occasions: Occasions = new Occasions(context, { promises, readiness, exchanges });
   const clockCheck = new ClockCheck(context, { promises, readiness, rumors });
   const leaving: Leaving = new Leaving(context, { promises, exchanges });
+  const membership = new Membership(context, peers, {
+    ...{ promises, readiness, exchanges, wiring, occasions, clockCheck },
+  });
   return {
     ...{ rumors, promises, readiness, exchanges, wiring, pushes, receipts, occasions },
-    ...{ clockCheck, leaving },
+    ...{ clockCheck, leaving, membership },
   };
 }

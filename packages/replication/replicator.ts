@@ -1,14 +1,12 @@
 import type { Entry } from "@dnd/store";
-import { ALGORITHM } from "@dnd/store/engine";
 import type { Summary } from "@dnd/protocol";
-import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";
 import { expiryNow, isReachable, readNow, tellMisbehaved } from "./_context.ts";
 import { EffectLog } from "./_effect_log.ts";
 import { ExchangeError } from "./exchange_error.ts";
-import { placeOf } from "./_exchange_wiring.ts";
 import { MemberTable } from "./member_table.ts";
 import { createParts, type ReplicatorParts } from "./_replicator_parts.ts";
+import { makeStatus, makeSummary } from "./_status.ts";
 import { RecentDigests } from "./recent_digests.ts";
 import type { FollowOptions } from "./_receipts.ts";
 import type { ReplicationEffect, StreamPurpose } from "./replication_effect.ts";
@@ -73,6 +71,7 @@ export class Replicator {
     };
     this.#parts = createParts(this.#context, {
       members: dependencies.members ?? (() => []),
+      peers: this.#peers,
       nextStream: () => (this.#stream += 1),
     });
   }
@@ -126,80 +125,17 @@ export class Replicator {
     summary: Omit<Summary, "extra">,
     options: { readonly now: number; readonly wall?: number; readonly rttMs?: number },
   ): ReplicationEffect[] {
-    const { now, wall, rttMs } = options;
-    return this.#do(() => {
-      const { time, table, map } = this.#context;
-      if (from === map.node) return;
-      if (wall !== undefined) {
-        time.observe(from, { wall, now, ...(rttMs === undefined ? {} : { rttMs }) });
-      }
-      this.#parts.clockCheck.run(now);
-      this.#parts.readiness.handleContact();
-      const ready = (summary.flags & SUMMARY_READY) !== 0;
-      const peer = this.#peers.get(from);
-      if (peer !== undefined) {
-        peer.ready = ready;
-        peer.stalled = (summary.flags & SUMMARY_STALLED) !== 0;
-      }
-      table.merge(from, {
-        state: "in",
-        generation: summary.generation,
-        departed: 0,
-        seen: summary.seen,
-        ready,
-      });
-      if (!table.isIn(from)) return;
-      this.#parts.occasions.compare(from, summary, ready, now);
-    });
+    return this.#do(() => this.#parts.membership.handleSummary(from, summary, options));
   }
 
   /** The membership layer says something new of a member. Also once for each at the start. */
   handleMember(news: MemberNews, now: number): ReplicationEffect[] {
-    return this.#do(() => {
-      const { table, map, time } = this.#context;
-      const { id, state, generation, seen = 0, departed = 0 } = news;
-      if (id === map.node) {
-        this.#parts.wiring.handleOwnRecord({ state, generation }, { peer: "", mutual: false, now });
-        return;
-      }
-      const place = placeOf(state);
-      if (table.merge(id, { state: place, generation, departed, seen, ready: news.ready })) {
-        this.#parts.promises.touch();
-      }
-      let peer = this.#peers.get(id);
-      if (peer === undefined) {
-        peer = { id, state, stalled: false, ready: false };
-        this.#peers.set(id, peer);
-      }
-      const was = isReachable(peer);
-      peer.state = state;
-      peer.stalled = news.stalled ?? peer.stalled;
-      peer.ready = table.records.get(id)?.ready ?? false;
-      if (place === "forgotten") this.metrics.forgottenMembers += 1;
-      if (!isReachable(peer)) {
-        time.forget(id);
-        this.#parts.occasions.reset(id);
-        if (place !== "in") this.#parts.exchanges.forget(id);
-      } else if (!was || !this.#parts.promises.ready) {
-        this.#parts.readiness.handleContact();
-        this.#parts.occasions.greet(peer, now);
-      }
-      this.#parts.readiness.handleMembers(now);
-    });
+    return this.#do(() => this.#parts.membership.handleMember(news, now));
   }
 
   /** A member fell out of the membership layer's bounded list; it counts as forgotten now. */
   handleMemberRemoved(id: string, now: number): ReplicationEffect[] {
-    return this.#do(() => {
-      const { table, map } = this.#context;
-      const record = table.records.get(id);
-      this.#peers.delete(id);
-      this.#parts.exchanges.forget(id);
-      if (record === undefined || record.state !== "in") return;
-      const departed = map.clock({ now });
-      table.merge(id, { ...record, state: "forgotten", departed });
-      this.#parts.promises.touch();
-    });
+    return this.#do(() => this.#parts.membership.handleRemoved(id, now));
   }
 
   /** `open-stream`: it is open. */
@@ -301,39 +237,12 @@ export class Replicator {
 
   /** The numbers that go into pings and acks (rule 11). `stalled` is the membership worker's to say. */
   summary(now: number): OutgoingSummary {
-    const { map, table, generation } = this.#context;
-    const clock = this.#failed ? 0 : map.clock({ now }); // before the digest: see Summary.clock
-    return {
-      clock,
-      generation,
-      counter: map.counter,
-      digest: map.digest(),
-      algorithm: ALGORITHM,
-      scope: new Uint8Array(0),
-      horizon: map.horizon,
-      flags:
-        (this.#parts.readiness.ready ? SUMMARY_READY : 0) |
-        (this.#parts.occasions.isUntold(this.#parts.rumors.droppedAt) ? SUMMARY_DROPPED : 0),
-      seen: table.announcedSeen,
-    };
+    return makeSummary(this.#context, this.#parts, this.#failed ? undefined : now);
   }
 
   /** Where this replica stands. */
   status(): ReplicationStatus {
-    const { map, table, time } = this.#context;
-    const { stamp } = table.watermark();
-    return {
-      ready: this.#parts.readiness.ready,
-      alone: this.#parts.promises.alone,
-      skewed: this.#parts.readiness.skewed,
-      aheadMs: time.aheadMs(),
-      seen: table.announcedSeen,
-      watermark: stamp,
-      horizon: map.horizon,
-      heldBackBy: this.#parts.promises.heldBack,
-      exchanges: [...this.#parts.exchanges.sessions.values()],
-      skewedNodes: Object.fromEntries(this.#parts.rumors.skewedNodes),
-    };
+    return makeStatus(this.#context, this.#parts);
   }
 
   /** Whether this node is ready (rule 12). */
