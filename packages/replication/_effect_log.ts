@@ -1,3 +1,4 @@
+import type { Entry } from "@dnd/store";
 import type { ReplicationEffect } from "./replication_effect.ts";
 
 type Callback = (now: number) => void;
@@ -9,11 +10,25 @@ type Callback = (now: number) => void;
 export class EffectLog {
   #effects: ReplicationEffect[] = [];
   #callbacks: Callback[] = [];
+  /** Of this input, by peer. */
+  readonly #aside = new Map<string, Entry[]>();
   readonly #marks = new Map<number, Callback[]>();
   #mark = 0;
 
   emit(effect: ReplicationEffect): void {
-    this.#effects.push(effect);
+    if (effect.type !== "set-aside") {
+      this.#effects.push(effect);
+      return;
+    }
+    // A leaf each, and each is a sync of the host's file: what one input brings is one.
+    const held = this.#aside.get(effect.peer);
+    if (held !== undefined) {
+      for (const entry of effect.entries) held.push(entry);
+      return;
+    }
+    const entries = [...effect.entries];
+    this.#aside.set(effect.peer, entries);
+    this.#effects.push({ ...effect, entries });
   }
 
   /** Calls back once all that the map holds now is durable. */
@@ -32,6 +47,7 @@ export class EffectLog {
     }
     const effects = this.#effects;
     this.#effects = [];
+    this.#aside.clear();
     return effects;
   }
 
