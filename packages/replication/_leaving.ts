@@ -21,7 +21,7 @@ export class Leaving {
   start(now: number): void {
     const { table, peers, options } = this.#context;
     if (table.others().length === 0) {
-      this.#left(now);
+      this.#failed("no other member is known to hand the data over to");
       return;
     }
     this.#isUnderWay = true;

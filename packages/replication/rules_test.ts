@@ -230,6 +230,15 @@ describe("rule 1: forgetting deletes", () => {
     expect(a.replicator.ready).to.equal(false);
   });
 
+  it("does not leave when it knows nobody to leave to", () => {
+    const cluster = new TestCluster({ nodes: 1 });
+    const a = cluster.node(0);
+    cluster.apply(a, a.replicator.leave(cluster.now));
+    expect(a.eventsOf("left")).to.have.length(0);
+    expect(a.eventsOf("leave-failed")).to.have.length(1);
+    expect(a.replicator.ready).to.equal(true);
+  });
+
   it("does not leave when nobody can take over", () => {
     const cluster = new TestCluster({ nodes: 2 });
     const [a, b] = [cluster.node(0), cluster.node(1)];

@@ -263,10 +263,10 @@ describe("the OpenAPI document", () => {
 
   it("is true of a cluster: what is forgotten, copied and left", async () => {
     await withFolder(async (folder) => {
-      const options = { nodes: 2, http: { tokens }, dataDirs: [`${folder}/a`] };
+      const options = { nodes: 3, http: { tokens }, dataDirs: [`${folder}/a`] };
       await using cluster = await createTestCluster(options);
-      const [a, b] = cluster.nodes;
-      assert.ok(a !== undefined && b !== undefined);
+      const [a, b, c] = cluster.nodes;
+      assert.ok(a !== undefined && b !== undefined && c !== undefined);
       const port = a.httpPort ?? 0;
       await b.close();
       const stateOf = (id: string): string | undefined =>
@@ -276,7 +276,12 @@ describe("the OpenAPI document", () => {
         api.call("POST", path, path, { ...json(value), port });
       assert.equal(await call("/cluster/forget", { node: b.id }), "200");
       assert.equal(await call("/backup", { folder: `${folder}/copy` }), "200");
-      assert.equal(await api.call("POST", "/cluster/leave", "/cluster/leave", { port }), "200");
+      const leave = (port = 0): Promise<string> =>
+        api.call("POST", "/cluster/leave", "/cluster/leave", { port });
+      assert.equal(await leave(c.httpPort), "200");
+      await until("the other has left", () => stateOf(c.id) === "left");
+      assert.equal(await leave(port), "409 conflict"); // rule 2: nobody is there to take over what it holds
+      await a.put("still", "here");
     });
   });
 
