@@ -115,6 +115,20 @@ describe("ExchangeSession", () => {
     expect(received).to.be.below(1500 + 600); // a cut loses a window at most
   });
 
+  it("ends after its time, goes on in the next one, and loses nothing by it", () => {
+    const cluster = pair({ sessionMs: 300 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    for (let i = 0; i < 3000; i += 1) cluster.put(a, `key ${i}`, "x".repeat(500));
+    for (const node of cluster.nodes) node.replicator.handleDelay(500); // throttled
+    cluster.run(60_000, () => b.eventsOf("exchanged").length > 0);
+    const [first] = b.eventsOf("exchanged");
+    expect(first).to.deep.include({ complete: false, code: "time" });
+    expect(first?.elapsedMs).to.be.below(2000);
+    for (const node of cluster.nodes) node.replicator.handleDelay(0);
+    expect(cluster.run(120_000, () => cluster.converged())).to.equal(true);
+    expect(b.map.size).to.equal(3000);
+  });
+
   it("ends a peer that makes no progress", () => {
     const cluster = pair();
     const [a, b] = [cluster.node(0), cluster.node(1)];

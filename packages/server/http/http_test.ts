@@ -448,6 +448,26 @@ describe("the HTTP interface", () => {
     }
   });
 
+  it("says when members hold a newer version than the one that was written (rule 18)", async () => {
+    alone.link.absent = 2;
+    alone.link.confirming = 1;
+    try {
+      const put = { method: "PUT", path: "/kv/s?w=2", body: "1" };
+      const ours = await call(put);
+      assert.equal(ours.status, 200);
+      assert.equal(ours.headers["dnd-replicas"], "acked=2, needed=2, members=3");
+      assert.equal(ours.headers["dnd-superseded"], undefined);
+      alone.link.superseded = true;
+      for (const request of [put, { method: "DELETE", path: "/kv/s?w=2" }]) {
+        const { status, headers } = await call(request);
+        assert.ok(status < 300);
+        assert.equal(headers["dnd-superseded"], "true", request.method);
+      }
+    } finally {
+      Object.assign(alone.link, { absent: 0, confirming: 0, superseded: false });
+    }
+  });
+
   it("exports every byte and imports it again, bad lines left out", async () => {
     const awkward = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     await alone.node.put("x/bytes", new Uint8Array(awkward), { contentType: "image/png" });

@@ -12,8 +12,11 @@ export class AloneLink implements ClusterLink {
   heldBack: HeldBack | undefined;
   ready = true;
   alone = true;
-  /** Members besides this one that count for `w` and never confirm. */
+  /** Members besides this one that count for `w`. */
   absent = 0;
+  /** Those of them that confirm, and whether they hold a newer version. */
+  confirming = 0;
+  superseded = false;
   /** How far the clocks of the others are ahead of this node's; undefined: none was heard yet. */
   offsetMs: number | undefined = 0;
   /** The entries of the node; a test makes its calls fail. */
@@ -49,7 +52,9 @@ export class AloneLink implements ClusterLink {
   }
 
   async follow(_entry: Entry, needed: number): Promise<Followed> {
-    return { ok: needed <= 1, acked: 1, needed, members: this.writeTargets(), superseded: false };
+    const acked = Math.min(needed, 1 + this.confirming);
+    const { superseded } = this;
+    return { ok: acked >= needed, acked, needed, members: this.writeTargets(), superseded };
   }
 
   members(): readonly ClusterMember[] {
