@@ -1,8 +1,8 @@
 // Moves changes from the journal to their rows. What has gathered is moved as a run: of several changes of a
 // key the last one, first the entries in the order of their keys, then the heads in the order of the
 // hashes, then the change log, so that neighbours in the file are written together. A run is cut into
-// pieces that go with the commits, twice as many changes as those bring, so no commit has to wait for
-// thousands of rows, and what waits stays bounded.
+// pieces that go with the commits, twice as many changes as those bring (of large ones fewer, but always more
+// than they bring), so no commit has to wait for thousands of rows, and what waits stays bounded.
 //
 // Between two pieces the rows of a run contradict each other. Nobody sees that: its keys are in the
 // overlay until all of it is on disk, and after a crash the run is put together again from the journal, whose
@@ -27,6 +27,9 @@ const COMMITS = 16;
 
 /** No run waits for more bytes than this. */
 const MOST_BULK_BYTES = 32 * 1024 * 1024;
+
+/** By how many changes a piece is ahead of what its commit brings, at most. */
+const MOST_AHEAD = 1024;
 
 /** How many changes a piece has at least; fewer, where a run has few. */
 const LEAST_MOVED = 32;
@@ -126,7 +129,9 @@ export class Mover {
     const ended: Run[] = [];
     let run = this.#run;
     let done = run?.done ?? 0;
-    const most = isAll ? Infinity : Math.max(group.moves, 2 * group.changes.length, this.#least);
+    const brought = group.changes.length;
+    const share = Math.min(2 * brought, brought + MOST_AHEAD);
+    const most = isAll ? Infinity : Math.max(group.moves, share, this.#least);
     for (let left = 3 * most; left > 0;) {
       if (run === undefined) {
         const isDue = isAll || group.moves > 0 || (keeps && this.#isDue(group));
