@@ -39,6 +39,15 @@ export interface Row {
   readonly value: Buffer;
 }
 
+/** One row of a range of entries. */
+export interface EntryRow {
+  readonly key: string;
+
+  /** The checksum of the row's key. */
+  readonly keyState: number;
+  readonly value: Buffer;
+}
+
 /** What a commit writes. */
 export interface RowWriter {
   /**
@@ -65,6 +74,9 @@ export interface Environment {
   readonly lastKeyChecksum: number;
 
   range(range: RowRange, values?: boolean): Iterable<Row>;
+
+  /** Rows of entries: as {@linkcode Environment.range}, with nothing made of their keys but the text. */
+  entries(range: RowRange): Iterable<EntryRow>;
 
   /** Resolves when everything that `write` wrote is on disk, in one transaction. */
   commit(write: (writer: RowWriter) => void): Promise<void>;
@@ -120,6 +132,9 @@ class KeyEncoder {
   isRead = false;
   checksum = 0;
 
+  /** Whether the row that is read is an entry's: then its key is read as text. */
+  isEntry = false;
+
   readonly writeKey = (key: RowKey, target: Buffer, start: number): number => {
     if (typeof key !== "string") {
       const bytes = key instanceof RowScratch ? key.bytes : key;
@@ -133,8 +148,11 @@ class KeyEncoder {
     return end;
   };
 
-  readonly readKey = (source: Buffer, start: number, end: number): Buffer =>
-    Buffer.from(source.subarray(start, end));
+  readonly readKey = (source: Buffer, start: number, end: number): Buffer | string => {
+    if (!this.isEntry) return Buffer.from(source.subarray(start, end));
+    this.checksum = keyChecksum(source, start, end);
+    return source.toString("utf8", start + 1, end);
+  };
 }
 
 /** How a data file is opened. */
@@ -215,6 +233,28 @@ class LmdbEnvironment implements Environment {
     }
     for (const { key, value } of this.#database.getRange(options)) {
       yield { key: key as Buffer, value: asBuffer(value) };
+    }
+  }
+
+  *entries({ from, to }: RowRange): Iterable<EntryRow> {
+    const rows = this.#database.getRange({ start: from, ...(to === undefined ? {} : { end: to }) });
+    const iterator = rows[Symbol.iterator]();
+    const encoder = this.#encoder;
+    const next = (): IteratorResult<{ key: LmdbKey; value: Buffer }> => {
+      encoder.isEntry = true; // whoever gets a row may read others before the next one
+      try {
+        return iterator.next();
+      } finally {
+        encoder.isEntry = false;
+      }
+    };
+    try {
+      for (let row = next(); row.done !== true; row = next()) {
+        const { key, value } = row.value;
+        yield { key: key as string, keyState: encoder.checksum, value: asBuffer(value) };
+      }
+    } finally {
+      iterator.return?.();
     }
   }
 

@@ -47,6 +47,10 @@ export class FaultyEnvironment implements Environment {
     return this.#inner.read(...args);
   }
 
+  entries(...args: Parameters<Environment["entries"]>): ReturnType<Environment["entries"]> {
+    return this.#inner.entries(...args);
+  }
+
   range(...args: Parameters<Environment["range"]>): ReturnType<Environment["range"]> {
     return this.#inner.range(...args);
   }

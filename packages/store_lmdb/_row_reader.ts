@@ -15,7 +15,6 @@ import {
   TAG_REAP,
   headRow,
   isIntact,
-  keyChecksum,
   numberOf,
   numberRow,
   plainRow,
@@ -113,10 +112,9 @@ export class RowReader {
     const rows = keyRows(range);
     if (rows === undefined) return;
     const { prefix = "" } = range;
-    for (const { key: row, value } of this.#environment.range(rows)) {
-      const key = row.toString("utf8", 1);
+    for (const { key, keyState, value } of this.#environment.entries(rows)) {
       if (!key.startsWith(prefix)) continue;
-      const entry = readRecord(key, value, value.length, keyChecksum(row, 0, row.length));
+      const entry = readRecord(key, value, value.length, keyState);
       if (entry === undefined) this.damagedRows += 1;
       else yield entry;
     }
