@@ -1,11 +1,5 @@
 import { InputRangeError, InputTypeError } from "./errors.ts";
-import {
-  MAX_EXPIRES_AT_MS,
-  MAX_EXTRA_BYTES,
-  MAX_TTL_MS,
-  MAX_VALUE_BYTES,
-  MAX_STAMP,
-} from "./limits.ts";
+import { MAX_EXPIRES_AT_MS, MAX_EXTRA_BYTES, MAX_VALUE_BYTES, MAX_STAMP } from "./limits.ts";
 import type { Entry } from "./entry.ts";
 import { hashKey } from "./hash.ts";
 
@@ -104,18 +98,16 @@ export function checkMeta(
   }
 }
 
-/** @throws {InputRangeError} `invalid-argument` if it is not a time from 0 to the end of `Date` */
-export function checkTime(name: string, ms: unknown): asserts ms is number {
-  if (!isWithin(ms, 0, MAX_EXPIRES_AT_MS)) throw outOfRange(name, ms, "ms since 1970");
-}
-
-/** @throws {InputRangeError} `invalid-argument` if it is not from 1 ms to 100 years */
-export function checkTtl(ttlMs: number): void {
-  if (!isWithin(ttlMs, 1, MAX_TTL_MS)) throw outOfRange("ttlMs", ttlMs, "1 ms to 100 years");
-}
-
-function isWithin(number: unknown, min: number, max: number): number is number {
-  return typeof number === "number" && number >= min && number <= max;
+/** @throws {InputRangeError} `invalid-argument` if it is not from `min` to `max`: a time from 0 to the end of `Date` */
+export function checkTime(
+  name: string,
+  ms: unknown,
+  wanted: string = "ms since 1970",
+  min: number = 0,
+  max: number = MAX_EXPIRES_AT_MS,
+): asserts ms is number {
+  if (typeof ms === "number" && ms >= min && ms <= max) return;
+  throw outOfRange(name, ms, wanted);
 }
 
 /** @throws {InputRangeError} `invalid-argument` if it is no integer from `min` to `max` */

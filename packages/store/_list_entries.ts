@@ -29,13 +29,13 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
 /** All entries of a range, read a page at a time; nothing may be written meanwhile. */
 export function* scanAll(
   core: Core,
-  { prefix, from, after, before }: EntriesOptions = {},
+  range: EntriesOptions = {},
   limit: number = PAGE,
 ): Iterable<StoredEntry> {
   const size = Math.min(PAGE, limit);
-  let cursor = after;
+  let cursor = range.after;
   for (;;) {
-    const page = core.engine.scan({ prefix, from, after: cursor, before, limit: size });
+    const page = core.engine.scan({ ...range, after: cursor, limit: size });
     yield* page;
     cursor = page.at(-1)?.key;
     if (page.length < size || cursor === undefined) return;

@@ -14,9 +14,9 @@ import {
   checkCount,
   checkKey,
   checkMeta,
+  checkText,
   checkTexts,
   checkTime,
-  checkTtl,
   checkValue,
 } from "./_check.ts";
 import { digestChildren, digestEntries, digestNode } from "./_digest_calls.ts";
@@ -26,13 +26,15 @@ import type { Content } from "./hash.ts";
 import { Core } from "./_core.ts";
 import type { Engine } from "./engine.ts";
 import type { Entry } from "./entry.ts";
-import { MAX_STAMP } from "./limits.ts";
+import { MAX_STAMP, MAX_TTL_MS } from "./limits.ts";
 import { type Version, stampOf } from "./version.ts";
 import { changesAfter } from "./_changes.ts";
 import { makeEntry } from "./_make_entry.ts";
 import { isLive, listEntries } from "./_list_entries.ts";
 import { mergeInto } from "./_merge.ts";
 import { restampEntries } from "./_restamp.ts";
+
+const PUT_OPTION = /^(now|ttlMs|contentType)$/;
 
 const TOMBSTONE: Content = { value: NO_BYTES, deleted: true };
 
@@ -87,12 +89,17 @@ export class VersionedMap {
   put(key: string, value: Uint8Array, options?: PutOptions): Entry {
     const core = this.#core;
     const now = core.now(options);
+    // one that is misspelt would go unheard, and its value live for ever
+    for (const name in options) if (name !== "now") checkText("option", name, PUT_OPTION);
     checkValue(value, core.maxValueBytes);
     const contentType = options?.contentType;
     if (contentType !== undefined) checkContentType(contentType);
     const ttlMs = options?.ttlMs;
-    if (ttlMs !== undefined) checkTtl(ttlMs);
-    const expiresAt = ttlMs === undefined ? undefined : Math.floor(now + ttlMs);
+    let expiresAt: number | undefined;
+    if (ttlMs !== undefined) {
+      checkTime("ttlMs", ttlMs, "1 ms to 100 years", 1, MAX_TTL_MS);
+      expiresAt = Math.floor(now + ttlMs);
+    }
     return this.#write(key, now, { value: core.copy(value), contentType, expiresAt });
   }
 
@@ -170,9 +177,8 @@ export class VersionedMap {
    * @returns one `reset` alone when the log does not reach back so far, because deletes were forgotten
    * since, or when the counter is that of another map
    */
-  changesSince(counter: number, options: { readonly limit?: number } = {}): Change[] {
+  changesSince(counter: number, { limit = Infinity }: { readonly limit?: number } = {}): Change[] {
     checkCount("counter", counter, 0);
-    const { limit = Infinity } = options;
     checkCount("limit", limit, 1);
     return changesAfter(this.#core, counter, limit);
   }

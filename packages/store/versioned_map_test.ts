@@ -612,6 +612,12 @@ describe("VersionedMap", () => {
       ],
       ["no now", (m) => m.put("k", good.value), "invalid-argument", /Invalid now: undefined/],
       [
+        "an option of put that there is not",
+        (m) => m.put("k", good.value, { now: NOW, tttl: 5 } as { now: number }),
+        "invalid-argument",
+        /option: "tttl", wanted a string like .*ttlMs/,
+      ],
+      [
         "a NaN now",
         (m) => m.put("k", good.value, { now: NaN }),
         "invalid-argument",
