@@ -1,5 +1,5 @@
 // The writer of the rigs (see _rig.ts): some writers at once, each of which waits for its commit. Runs
-// until it is killed.
+// until it is killed, or whoever started it is gone.
 //
 // Standard output is a file, and each line is in the kernel when `say` returns. `put` begins no commit
 // before the turn of the event loop ends, so no write is on disk whose `s` line is not there. (Written
@@ -21,6 +21,7 @@ const engine = await openEngineWith({ folder, journalChanges }, (path) =>
   openEnvironment(path, { noSync }),
 );
 const map = new VersionedMap({ node: "rig", engine, clock: Date.now });
+const parent = process.ppid;
 let number = Number(cycle) * 1_000_000;
 
 function say(line: string): void {
@@ -28,8 +29,8 @@ function say(line: string): void {
   for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
 }
 
-async function write(): Promise<never> {
-  for (;;) {
+async function write(): Promise<void> {
+  while (process.ppid === parent) {
     number += 1;
     const mine = number;
     const key = `key${Math.floor(random() * KEYS)}`;
@@ -43,3 +44,4 @@ async function write(): Promise<never> {
 }
 
 await Promise.all(Array.from({ length: WRITERS }, write));
+process.exit(); // what is not acknowledged need not be there
