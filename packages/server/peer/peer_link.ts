@@ -15,7 +15,7 @@ import { meterDelay } from "./_delay_meter.ts";
 import { logEvent } from "./_event_log.ts";
 import { MemberMemory } from "./_member_memory.ts";
 import { flatten, replicationFigures } from "./_figures.ts";
-import { hearGossip } from "./_gossip_ears.ts";
+import { handleGossipEvent } from "./_handle_gossip_event.ts";
 import { clusterMember, isUp, wireMember } from "./_member_records.ts";
 import { NoticeLog } from "./_notice_log.ts";
 import { SetAside } from "./_set_aside.ts";
@@ -268,7 +268,7 @@ export class PeerLink implements ClusterLink {
     const gossip = this.#gossip;
     this.#driver.run(replicator.start(this.#now()));
     const hear = { gossip, replicator, now: this.#now, memory: this.#memory, parts: this.#parts };
-    gossip.onEvent((event) => this.#driver.run(hearGossip(event, hear)));
+    gossip.onEvent((event) => this.#driver.run(handleGossipEvent(event, hear)));
     const notices = new NoticeLog(this.#parts.logger);
     gossip.onNotice((notice) => notices.tell(notice, performance.now()));
     gossip.onSummary(({ from, summary, wall, rttMs }) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { GossipEvent, MemberView } from "@dnd/gossip";
-import { hearGossip } from "./_gossip_ears.ts";
+import { handleGossipEvent } from "./_handle_gossip_event.ts";
 
 const self = "aa".repeat(16);
 const other = { id: "bb".repeat(16), name: "b", address: "10.0.0.7:5000", self: false };
@@ -10,7 +10,7 @@ function hear(event: object): readonly unknown[] {
   const told: unknown[] = [];
   const line = (level: string) => (_fields: object, message: string) =>
     void told.push([level, message]);
-  hearGossip(event as GossipEvent, {
+  handleGossipEvent(event as GossipEvent, {
     gossip: { id: self, members: () => [{ ...other }, { ...other, id: self }] as MemberView[] },
     replicator: {
       handleMember: ({ id, state }) => (told.push(["member", id, state]), []),
@@ -29,7 +29,7 @@ function hear(event: object): readonly unknown[] {
   return told;
 }
 
-describe("hearGossip()", () => {
+describe("handleGossipEvent()", () => {
   it("tells replication and the memory of each change of a member, and the log of most", () => {
     for (const [type, level] of [
       ["alive", "info"],

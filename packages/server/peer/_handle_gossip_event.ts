@@ -4,7 +4,7 @@ import type { LinkParts } from "./cluster_link.ts";
 import type { MemberMemory } from "./_member_memory.ts";
 
 /** Who is told what the membership layer says. */
-export interface GossipEars {
+export interface GossipEventParts {
   readonly gossip: Pick<GossipNode, "id" | "members">;
   readonly replicator: Pick<Replicator, "handleMember" | "handleMemberRemoved">;
   readonly memory: Pick<MemberMemory, "soon">;
@@ -13,10 +13,13 @@ export interface GossipEars {
 }
 
 /** Tells replication, the log and the memory of members what the membership layer says. */
-export function hearGossip(event: GossipEvent, ears: GossipEars): readonly ReplicationEffect[] {
-  const { gossip, replicator, memory, parts } = ears;
+export function handleGossipEvent(
+  event: GossipEvent,
+  to: GossipEventParts,
+): readonly ReplicationEffect[] {
+  const { gossip, replicator, memory, parts } = to;
   const { logger } = parts;
-  const now = ears.now();
+  const now = to.now();
   switch (event.type) {
     case "lost": // events were: the members say what they were about
       return gossip.members().flatMap((member) => replicator.handleMember(member, now));
