@@ -1,7 +1,7 @@
 import type { Entry } from "@dnd/store";
 import { msOf, stampOf } from "@dnd/store";
 import { isStripped } from "@dnd/store/engine";
-import type { Member } from "@dnd/protocol";
+import type { ExchangeOpen, Member } from "@dnd/protocol";
 import { MEMBER_READY } from "@dnd/protocol";
 import type { Backpressure } from "./_backpressure.ts";
 import type { Context } from "./_context.ts";
@@ -15,6 +15,7 @@ import type {
   SessionView,
 } from "./_exchange_host.ts";
 import { CopyCursor } from "./_copy_cursor.ts";
+import { expectPeer } from "./exchange_error.ts";
 import type { Exchanges } from "./_exchanges.ts";
 import type { MemberPlace } from "./member_table.ts";
 import type { Promises } from "./_promises.ts";
@@ -215,6 +216,7 @@ export class ExchangeWiring implements ExchangeHost {
     now: number,
   ): void {
     this.#seenFor.delete(session.peer);
+    this.#checkHorizon(session.peerOpen, now);
     if (!outcome.met) notify(this.#context, { type: "merged-clusters", peer: session.peer });
     const { below, joins, horizon } = outcome.terms;
     if (below || joins) this.#context.crossings.set(session.stream, { horizon, crossed: false });
@@ -292,6 +294,17 @@ export class ExchangeWiring implements ExchangeHost {
       this.#parts.onComplete(session, result, now);
     }
     this.exchanges?.finished(session, result, now);
+  }
+
+  /**
+   * What is proven lies an hour back for everybody (rule 1), and below the clock of whoever was counted. A horizon
+   * that is ahead of both comes of a wrong clock: believed once, it would forget every delete at once, for years.
+   */
+  #checkHorizon(open: ExchangeOpen | undefined, now: number): void {
+    if (open?.ready !== true) return;
+    const latest = stampOf(this.#context.time.trusted(now) + this.options.maxDriftMs);
+    const aheadMs = msOf(open.horizon) - msOf(Math.max(latest, this.map.clock({ now })));
+    expectPeer(aheadMs <= 0, `a horizon that is ${aheadMs} ms ahead of time`);
   }
 
   /** Keys that this node holds an entry of, live or not. */

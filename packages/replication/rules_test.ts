@@ -309,6 +309,37 @@ describe("rule 8: skew", () => {
     expect(second.time).to.be.below(stampOf(cluster.now + 1000));
   });
 
+  it("keeps the horizon of a clock that was years ahead to itself: deletes go on (rule 1)", () => {
+    const cluster = new TestCluster({ nodes: 3, pingMs: 5_000 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.put(a, "k", "v");
+    cluster.run(2 * HOUR);
+    const alone = cluster.add({ hasSeeds: false, offsetMs: 10 * 365 * 24 * HOUR });
+    cluster.put(alone, "alone", "v");
+    cluster.run(5 * 60_000);
+    const wrong = alone.map.horizon;
+    expect(wrong).to.be.greaterThan(stampOf(cluster.now + HOUR));
+    cluster.kill(alone);
+    alone.offsetMs = 0;
+    cluster.restart(alone);
+    cluster.run(60_000);
+    expect(cluster.converged()).to.equal(true);
+    for (const { map } of cluster.nodes) {
+      expect(map.horizon).to.be.at.most(stampOf(cluster.now - HOUR));
+      expect(map.peek("alone")).to.not.equal(undefined);
+    }
+    // Nobody believes such a horizon either.
+    cluster.change = (frame) =>
+      frame.type === "exchangeOpen" ? { ...frame, horizon: wrong } : frame;
+    cluster.apply(a, a.replicator.exchangeWith(b.id, cluster.now));
+    cluster.run(1000);
+    expect(a.eventsOf("misbehaved").concat(b.eventsOf("misbehaved")).length).to.be.greaterThan(0);
+    cluster.change = (frame) => frame;
+    cluster.delete(a, "k");
+    cluster.run(60_000);
+    for (const { map } of cluster.nodes) expect(map.peek("k")?.deleted).to.equal(true);
+  });
+
   it("two nodes that disagree both report, and both go on", () => {
     const cluster = new TestCluster({ nodes: 2 });
     const [a, b] = [cluster.node(0), cluster.node(1)];

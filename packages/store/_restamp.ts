@@ -15,8 +15,10 @@ export function restampEntries(core: Core, trustedNow: number): StoredEntry[] {
     if (aheadMs(time, trustedNow) > maxDriftMs) far.push(entry);
     else highest = Math.max(highest, time);
   }
-  if (far.length === 0 && aheadMs(clock.last, trustedNow) <= maxDriftMs) return [];
+  if (far.length === 0 && aheadMs(clock.last, trustedNow) <= maxDriftMs) return far;
   clock.reset(highest);
+  // One that the wrong clock gave would forget every delete from now on at once; an hour is the grace of rule 1.
+  state.horizon = Math.min(state.horizon, stampOf(trustedNow - 3_600_000));
   const changes = far.sort(compareEntries).map((previous) => {
     const { key, hashHigh, hashLow, stripped, expiresAt = 0 } = previous;
     const version = { time: clock.tick(trustedNow), node };

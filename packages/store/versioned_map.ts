@@ -276,8 +276,9 @@ export class VersionedMap {
 
   /**
    * Gives all entries that are more than `maxDriftMs` ahead of trusted time new stamps of this node, in
-   * their old order and in one commit, and sets the clock back (rule 8). One whose value was dropped because
-   * the wrong clock took it for expired becomes a delete.
+   * their old order and in one commit, and sets the clock back (rule 8); a horizon that the wrong clock gave
+   * goes back to an hour ago. One whose value was dropped because the wrong clock took it for expired becomes
+   * a delete.
    *
    * @param options.trustedNow trusted time, in milliseconds since 1970; default `now`
    * @returns the entries with their new versions

@@ -478,6 +478,21 @@ describe("VersionedMap", () => {
       expect(map.restamp({ now: NOW + 3 })).to.deep.equal([]);
     });
 
+    it("sets a horizon back that the wrong clock gave, to an hour ago, and leaves any other (rules 1, 8)", () => {
+      const map = newMap("a");
+      map.reap(stampOf(NOW - 2 * HOUR));
+      map.put("k", bytesOf("x"), { now: NOW + 1000 * HOUR });
+      map.restamp({ now: NOW });
+      expect(map.horizon).to.equal(stampOf(NOW - 2 * HOUR));
+      map.put("k", bytesOf("x"), { now: NOW + 1000 * HOUR });
+      map.reap(stampOf(NOW + 999 * HOUR));
+      map.restamp({ now: NOW });
+      expect(map.horizon).to.equal(stampOf(NOW - HOUR));
+      map.delete("k", { now: NOW });
+      expect(map.reap(0)).to.equal(0);
+      expect(map.peek("k")).to.include({ deleted: true });
+    });
+
     it("makes a delete of what the wrong clock took for expired: another replica takes it", () => {
       const map = newMap("a");
       map.put("gone", bytesOf("x"), { now: NOW + HOUR, ttlMs: 1000 });
