@@ -17,6 +17,7 @@ import type {
 import { CopyCursor } from "./_copy_cursor.ts";
 import { expectPeer } from "./exchange_error.ts";
 import type { Exchanges } from "./_exchanges.ts";
+import { believable } from "./_hearsay.ts";
 import type { MemberPlace } from "./member_table.ts";
 import type { Promises } from "./_promises.ts";
 import type { Readiness } from "./_readiness.ts";
@@ -28,6 +29,9 @@ import type { OutgoingMember, ReplicationFrame } from "./wire.ts";
 /** What new entries of an exchange are passed on as rumors: a copy must not flood the cluster. */
 const PASS_ON_REASONS = new Set(["difference", "dropped", "periodic"]);
 const PASS_ON_ENTRIES = 16;
+
+/** Members of which an opening says what was heard: they fit into its frame. */
+const MAX_HEARD = 4096;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -114,8 +118,9 @@ export class ExchangeWiring implements ExchangeHost {
     return all;
   }
 
-  mergeMembers(peer: string, members: readonly Member[], now: number): boolean {
+  mergeMembers(peer: string, said: readonly Member[], now: number): boolean {
     const { table } = this.#context;
+    const members = believable(said, peer, this.#context);
     // Before merging: what counts is whom we had forgotten until now.
     const counted = members.filter((member) => placeOf(member.state) === "in").map(({ id }) => id);
     this.#seenFor.set(peer, table.seenFor(counted));
@@ -172,8 +177,15 @@ export class ExchangeWiring implements ExchangeHost {
   opening(peer: string, reason: string, now: number): OwnOpen {
     const { table, map } = this.#context;
     const { valueBytes } = map.statistics();
+    const heard: { id: string; time: number }[] = [];
+    for (const place of ["in", "left", "forgotten"]) {
+      for (const [id, time] of table.announcedHeard) {
+        if (heard.length < MAX_HEARD && table.records.get(id)?.state === place)
+          heard.push({ id, time });
+      }
+    }
     return {
-      heard: [...table.announcedHeard].map(([id, time]) => ({ id, time })),
+      heard,
       seen: table.announcedSeen,
       horizon: map.horizon,
       clock: map.clock({ now }),

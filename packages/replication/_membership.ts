@@ -102,6 +102,7 @@ export class Membership {
     const record = table.records.get(id);
     this.#peers.delete(id);
     this.#parts.exchanges.forget(id);
+    this.#parts.occasions.forget(id);
     if (record === undefined || record.state !== "in") return;
     const departed = map.clock({ now });
     table.merge(id, { ...record, state: "forgotten", departed });

@@ -120,6 +120,12 @@ export class Occasions {
     this.#shown.delete(peer);
   }
 
+  /** A member is gone for good. */
+  forget(peer: string): void {
+    this.reset(peer);
+    this.#completeAt.delete(peer);
+  }
+
   /** A member came into reach. A node that is not ready exchanges with it at once (rule 12). */
   greet(peer: Peer, now: number): void {
     const { promises, exchanges } = this.#parts;

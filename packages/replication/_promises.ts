@@ -116,6 +116,7 @@ export class Promises {
     const clock = map.clock({ now });
     if (this.#ready && !this.#hasNoContact)
       table.advance(Math.min(clock, promiseLimit(this.#context, now)));
+    table.prune(map.horizon);
     const snapshot = table.snapshot();
     const stored: Stored = {
       format: 1,

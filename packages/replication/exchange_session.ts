@@ -233,6 +233,7 @@ export class ExchangeSession implements SessionView {
     );
     this.#pages += 1;
     expectPeer(this.#pages <= MAX_PAGES, "too many member pages");
+    expectPeer(page.members.length <= MEMBERS_PER_PAGE, "a member page that is too long");
     this.#members.push(...page.members);
     if (!page.last) return;
     const members = this.#members;

@@ -1,3 +1,9 @@
+/** Members that left or were forgotten and are remembered (rule 3). */
+const MAX_GONE = 4096;
+
+/** Records that hearsay fills a table up to: they have to fit into the pages of an exchange. */
+const MAX_RECORDS = 12_000;
+
 /**
  * Rule 1: when may a delete be forgotten? Only when everybody has it, by proof.
  *
@@ -137,6 +143,28 @@ export class MemberTable {
     this.#own().seen = this.#announcedSeen;
   }
 
+  /** Records that may come of what somebody says of others. */
+  get room(): number {
+    return MAX_RECORDS - this.#records.size;
+  }
+
+  /**
+   * Keeps the table bounded where nodes come and go for years: of those that left or were forgotten, the
+   * latest stay (rule 3), and all whose departure the horizon has not passed. Of the others everybody has
+   * everything, by proof.
+   *
+   * @param keep how many stay
+   */
+  prune(horizon: number, keep: number = MAX_GONE): void {
+    let gone = 0;
+    for (const { state } of this.#records.values()) if (state !== "in") gone += 1;
+    if (gone <= keep) return;
+    const passed = [...this.#records]
+      .filter(([, { state, departed }]) => state !== "in" && departed <= horizon)
+      .sort(([, a], [, b]) => a.departed - b.departed);
+    for (const [id] of passed.slice(0, gone - keep)) this.remove(id);
+  }
+
   /** Drops a record that nothing depends on any more. */
   remove(id: string): void {
     if (id === this.self) return;
@@ -157,7 +185,7 @@ export class MemberTable {
       this.#announcedSeen = 0;
     }
     for (const [id, time] of promise.heard ?? []) {
-      if (id !== this.self) this.#raise(id, Math.min(time, cutoff));
+      if (id !== this.self && this.#records.has(id)) this.#raise(id, Math.min(time, cutoff));
     }
     this.#raise(peer, Math.min(promise.clock, cutoff));
     this.#seen = Math.max(this.#seen, Math.min(promise.seen, cutoff));
