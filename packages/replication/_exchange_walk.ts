@@ -24,6 +24,9 @@ interface Node {
 /** A node whose list is awaited. */
 interface Listed {
   readonly items: Map<string, LeafItem>;
+
+  /** About what they take in memory. */
+  itemBytes: number;
   readonly missing: Uint8Array[];
 
   /** Bytes of fingerprints that were sent, and so can be missing there. */
@@ -39,8 +42,13 @@ const MAX_ASKS = 4;
 const MAX_LISTS = 64;
 const MAX_WANTS = 8;
 
-/** Items of unfinished lists: a peer that never ends one is cut off. */
+/** Items of unfinished lists, and bytes of them: a peer that never ends one is cut off. */
 const MAX_LISTED_ITEMS = 500_000;
+const MAX_LISTED_BYTES = 64 * 1024 * 1024;
+const ITEM_BYTES = 64;
+
+/** Keys that wait to be asked for, from which on no list is asked for: a peer that lists anything fills no memory. */
+const MAX_KEYS = 8192;
 
 const INDEXES_PER_ASK = 64;
 const LEAVES_PER_WANT = 128;
@@ -80,6 +88,7 @@ export class ExchangeWalk {
   readonly #lists: Node[] = [];
   readonly #listed = new Map<string, Listed>();
   #listedItems = 0;
+  #listedBytes = 0;
   readonly #leaves: number[] = [];
   readonly #keys: string[] = [];
   readonly #wanted = new Map<number, number>();
@@ -213,7 +222,7 @@ export class ExchangeWalk {
   }
 
   #list(): SizedFrame | undefined {
-    if (this.#listed.size >= MAX_LISTS) return undefined;
+    if (this.#listed.size >= MAX_LISTS || this.#keys.length >= MAX_KEYS) return undefined;
     const node = this.#lists.shift();
     if (node === undefined) return undefined;
     const { heads, young } = comparableHeads(this.#host.map, this.#terms, node);
@@ -223,6 +232,7 @@ export class ExchangeWalk {
     const fingerprints = packFingerprints(heads.slice(0, most));
     this.#listed.set(`${node.level}/${node.index}`, {
       items: new Map(),
+      itemBytes: 0,
       missing: [],
       missingBytes: fingerprints.length,
     });
@@ -234,9 +244,17 @@ export class ExchangeWalk {
     const open = this.#listed.get(name);
     expectPeer(open !== undefined, "a list that was not asked for");
     this.#listedItems -= open.items.size;
-    for (const item of list.items) open.items.set(item.key, item);
+    let itemBytes = 0;
+    for (const item of list.items) {
+      open.items.set(item.key, item);
+      itemBytes += item.key.length + ITEM_BYTES;
+    }
+    open.itemBytes += itemBytes;
     this.#listedItems += open.items.size;
-    expectPeer(this.#listedItems <= MAX_LISTED_ITEMS, "a list without end");
+    this.#listedBytes += itemBytes;
+    const isBounded =
+      this.#listedItems <= MAX_LISTED_ITEMS && this.#listedBytes <= MAX_LISTED_BYTES;
+    expectPeer(isBounded, "a list without end");
     expectPeer(list.missing.length % 8 === 0, "fingerprints of a wrong length");
     open.missingBytes -= list.missing.length;
     expectPeer(open.missingBytes >= 0, "more fingerprints than were sent");
@@ -245,6 +263,7 @@ export class ExchangeWalk {
     if (!list.last) return;
     this.#listed.delete(name);
     this.#listedItems -= open.items.size;
+    this.#listedBytes -= open.itemBytes;
     const missing = new Set<string>();
     for (const bytes of open.missing) for (const sum of unpackFingerprints(bytes)) missing.add(sum);
     const { items } = open;
