@@ -1,5 +1,9 @@
 import type { Entry } from "@dnd/store";
 import { compareVersions, msOf } from "@dnd/store";
+import { entryBytes } from "./entry_bytes.ts";
+
+/** Bytes that wait at most: a node whose clock is seconds ahead may write large values. */
+const MAX_BYTES = 32 * 1024 * 1024;
 
 /**
  * Entries whose stamps are a little early wait here until trusted time has come up to them (rule 8): a
@@ -8,6 +12,7 @@ import { compareVersions, msOf } from "@dnd/store";
 export class WaitingBuffer {
   readonly #limit: number;
   readonly #entries = new Map<string, { entry: Entry; from: string }>();
+  #bytes = 0;
 
   constructor(options: { readonly waitingEntries: number }) {
     this.#limit = options.waitingEntries;
@@ -17,13 +22,20 @@ export class WaitingBuffer {
     return this.#entries.size;
   }
 
+  /** About what waits takes in memory. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** @returns `false` if the buffer is full: the next exchange brings the entry again */
   add(entry: Entry, from: string): boolean {
     const held = this.#entries.get(entry.key);
     if (held === undefined && this.#entries.size >= this.#limit) return false;
-    if (held === undefined || compareVersions(entry.version, held.entry.version) > 0) {
-      this.#entries.set(entry.key, { entry, from });
-    }
+    if (held !== undefined && compareVersions(entry.version, held.entry.version) <= 0) return true;
+    const more = entryBytes(entry) - (held === undefined ? 0 : entryBytes(held.entry));
+    if (this.#bytes + more > MAX_BYTES) return false;
+    this.#bytes += more;
+    this.#entries.set(entry.key, { entry, from });
     return true;
   }
 
@@ -33,6 +45,7 @@ export class WaitingBuffer {
     for (const [key, item] of this.#entries) {
       if (msOf(item.entry.version.time) > upToMs) continue;
       this.#entries.delete(key);
+      this.#bytes -= entryBytes(item.entry);
       due.push(item);
     }
     return due;

@@ -4,9 +4,9 @@ import { stampOf, type Entry } from "@dnd/store";
 import { WaitingBuffer } from "./waiting_buffer.ts";
 import { idOf, START_MS } from "./_test_utils.ts";
 
-function early(key: string, ms: number): Entry {
+function early(key: string, ms: number, bytes = 1): Entry {
   const version = { time: stampOf(START_MS + ms), node: idOf(9) };
-  return { key, value: new Uint8Array(1), version };
+  return { key, value: new Uint8Array(bytes), version };
 }
 
 describe("WaitingBuffer (rule 8)", () => {
@@ -30,5 +30,19 @@ describe("WaitingBuffer (rule 8)", () => {
     expect(buffer.add(early("c", 1), "b")).to.equal(false);
     expect(buffer.add(early("b", 2), "b")).to.equal(true);
     expect(buffer.size).to.equal(2);
+  });
+
+  it("is bounded in bytes: large values are left to the next exchange", () => {
+    const buffer = new WaitingBuffer({ waitingEntries: 10_000 });
+    const MB = 1024 * 1024;
+    let taken = 0;
+    while (buffer.add(early(`${taken}`, taken, 4 * MB), "b")) taken += 1;
+    expect(taken).to.equal(7);
+    expect(buffer.add(early("0", 100, 16 * MB), "b")).to.equal(false);
+    expect(buffer.add(early("0", 100, 1), "b")).to.equal(true);
+    expect(buffer.add(early("1", 0, 32 * MB), "b")).to.equal(true); // older than what waits: nothing to keep
+    expect(buffer.bytes).to.be.within(24 * MB, 25 * MB);
+    expect(buffer.take(START_MS + 1000).length).to.equal(7);
+    expect([buffer.bytes, buffer.size]).to.deep.equal([0, 0]);
   });
 });
