@@ -253,7 +253,7 @@ function checkRequest(frame: PeerFrame): void {
     case "digestRequest": {
       const { level, indexes } = frame;
       expectPeer(
-        level <= 5 && indexes.length > 0 && indexes.length <= 64,
+        level <= 5 && indexes.length > 0 && indexes.length <= Math.min(64, 32 ** level),
         "a request out of bounds",
       );
       for (const index of indexes)

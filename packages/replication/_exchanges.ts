@@ -23,6 +23,9 @@ const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
 const BUSY_MS = 500;
 
+/** A peer may say when it wants to be asked again, but not to be asked never. */
+const MAX_BUSY_MS = 30_000;
+
 /** Reasons that do not wait for the pair's pace. */
 const UNPACED = new Set(["join", "operator", "leave"]);
 
@@ -70,9 +73,14 @@ export class Exchanges {
     this.#tickIn(this.#dueAt(peer) - now, now);
   }
 
-  /** Whether an exchange with this member is under way or asked for. */
-  isWanted(peer: string): boolean {
-    if (this.#wants.has(peer)) return true;
+  /**
+   * Whether an exchange with this member is under way or asked for.
+   *
+   * @param reason one that is asked for with less urgency than this does not count: it may have long to wait
+   */
+  isWanted(peer: string, reason = ""): boolean {
+    const want = this.#wants.get(peer);
+    if (want !== undefined && URGENCY.indexOf(want.reason) >= URGENCY.indexOf(reason)) return true;
     for (const session of this.#sessions.values()) if (session.peer === peer) return true;
     return false;
   }
@@ -196,18 +204,25 @@ export class Exchanges {
 
   #again(session: SessionView, result: ExchangeResult, now: number): void {
     const { peer, reason } = session;
-    if (result.code === "time" || result.code === "bytes") {
+    if (this.#isAtLimit(session, now) && (result.code === "time" || result.code === "bytes")) {
       this.#paces.delete(peer); // resumed at once: the digest knows where
       this.request(peer, reason, now);
       return;
     }
     if (result.code === "busy") {
-      const wait = Math.max(result.retryAfterMs, BUSY_MS);
+      const wait = Math.min(MAX_BUSY_MS, Math.max(result.retryAfterMs, BUSY_MS));
       this.request(peer, reason, now, wait * (0.5 + this.#context.prng()));
       return;
     }
     if (reason !== "periodic" && reason !== "operator")
       this.request(peer, reason, now, BUSY_MS * this.#context.prng());
+  }
+
+  /** Whether a session came near a limit by what was measured here: a peer may say so at once, each time. */
+  #isAtLimit(session: SessionView, now: number): boolean {
+    const { sessionMs, sessionBytes } = this.#context.options;
+    const bytes = session.bytesSent + session.bytesReceived;
+    return now - session.startedAt >= sessionMs / 2 || bytes >= sessionBytes / 2;
   }
 
   #dueAt(peer: string): number {

@@ -67,7 +67,7 @@ export class Occasions {
     }
     if (result === "different") metrics.digestsDifferent += 1;
     const urgent = (summary.flags & SUMMARY_DROPPED) !== 0 && result === "different";
-    if (urgent && !exchanges.isWanted(from)) {
+    if (urgent && !exchanges.isWanted(from, "dropped")) {
       exchanges.request(from, "dropped", now, prng() * DROPPED_MS);
     }
     const stalled = (summary.flags & SUMMARY_STALLED) !== 0;
@@ -149,7 +149,7 @@ export class Occasions {
     if (!readiness.ready) return;
     for (const peer of this.#context.peers.values()) {
       if (id !== undefined && peer.id !== id) continue;
-      if (!isReachable(peer) || !peer.ready || exchanges.isWanted(peer.id)) continue;
+      if (!isReachable(peer) || !peer.ready || exchanges.isWanted(peer.id, "dropped")) continue;
       exchanges.request(peer.id, "dropped", now, DROPPED_MS * (1 + this.#context.prng()));
     }
   }

@@ -60,6 +60,9 @@ const MEMBERS_PER_PAGE = 200;
 const MAX_PAGES = 64;
 const TICK_MS = 1000;
 
+/** Characters of a reason that a peer gives: it goes into logs. */
+const MAX_REASON = 32;
+
 /** See the top of this file. */
 export class ExchangeSession implements SessionView {
   readonly stream: number;
@@ -178,7 +181,7 @@ export class ExchangeSession implements SessionView {
   #handle(frame: PeerFrame, now: number): void {
     switch (frame.type) {
       case "refusal":
-        this.#end(now, frame.code === "" ? "refused" : frame.code, {
+        this.#end(now, frame.code === "" ? "refused" : frame.code.slice(0, MAX_REASON), {
           retryAfterMs: frame.retryAfterMs,
         });
         return;
@@ -258,7 +261,7 @@ export class ExchangeSession implements SessionView {
     expectPeer(this.#phase === "open" && this.#peerOpen === undefined, "a second opening");
     this.#peerOpen = open;
     if (this.role === "server") {
-      this.reason = open.reason;
+      this.reason = open.reason === "" ? "unnamed" : open.reason.slice(0, MAX_REASON);
       const refusal = this.#host.admit(this);
       if (refusal !== undefined) {
         this.refuse(now, refusal.code, refusal.retryAfterMs);
@@ -411,7 +414,7 @@ export class ExchangeSession implements SessionView {
         cutoff,
       };
     }
-    const code = complete ? "" : ours.code || theirs.code || "refused";
+    const code = complete ? "" : ours.code || theirs.code.slice(0, MAX_REASON) || "refused";
     this.#end(now, code, { promise });
   }
 

@@ -198,6 +198,7 @@ describe("ExchangeSession", () => {
       [{ type: "digestRequest", level: 0, indexes: [0] }],
       [hello, open, { type: "digestRequest", level: 9, indexes: [0] }],
       [hello, open, { type: "digestRequest", level: 1, indexes: [99] }],
+      [hello, open, { type: "digestRequest", level: 0, indexes: [0, 0] }], // the root is dear
       [hello, open, { type: "digestReply", level: 0, indexes: [0], children: [] }],
       [hello, open, { type: "leafSums", level: 3, index: 40_000, fingerprints: new Uint8Array(8) }],
       [hello, open, { type: "leafSums", level: 3, index: 4, fingerprints: new Uint8Array(9) }],
