@@ -33,12 +33,12 @@ describe("Exchanges: when the next one is (rule 11)", () => {
     const cluster = refused("busy", 2 ** 40);
     const [a, b] = [cluster.node(0), cluster.node(1)];
     let longest = 0;
-    const { apply } = cluster;
+    const apply = cluster.apply.bind(cluster);
     cluster.apply = (node, effects) => {
       for (const effect of effects) {
         if (effect.type === "schedule") longest = Math.max(longest, effect.delayMs);
       }
-      apply.call(cluster, node, effects);
+      apply(node, effects);
     };
     cluster.apply(a, a.replicator.exchangeWith(b.id, cluster.now));
     cluster.run(10_000);
