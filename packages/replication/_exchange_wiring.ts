@@ -15,7 +15,7 @@ import type {
   SessionView,
 } from "./_exchange_host.ts";
 import { CopyCursor } from "./_copy_cursor.ts";
-import { expectPeer } from "./exchange_error.ts";
+import { ExchangeError } from "./exchange_error.ts";
 import type { Exchanges } from "./_exchanges.ts";
 import { believable } from "./_hearsay.ts";
 import type { MemberPlace } from "./member_table.ts";
@@ -27,7 +27,7 @@ import type { Rumors } from "./_rumors.ts";
 import type { OutgoingMember, ReplicationFrame } from "./wire.ts";
 
 /** What new entries of an exchange are passed on as rumors: a copy must not flood the cluster. */
-const PASS_ON_REASONS = new Set(["difference", "dropped", "periodic"]);
+const PASS_ON_REASONS = new Set(["difference", "dropped", "healed", "periodic"]);
 const PASS_ON_ENTRIES = 16;
 
 /** Members of which an opening says what was heard: they fit into its frame. */
@@ -314,9 +314,10 @@ export class ExchangeWiring implements ExchangeHost {
    */
   #checkHorizon(open: ExchangeOpen | undefined, now: number): void {
     if (open?.ready !== true) return;
-    const latest = stampOf(this.#context.time.trusted(now) + this.options.maxDriftMs);
+    const latest = stampOf(this.#context.time.trusted(now) + this.options.earlyMs);
     const aheadMs = msOf(open.horizon) - msOf(Math.max(latest, this.map.clock({ now })));
-    expectPeer(aheadMs <= 0, `a horizon that is ${aheadMs} ms ahead of time`);
+    if (aheadMs <= 0) return;
+    throw new ExchangeError("refused", `a horizon that is ${aheadMs} ms too far ahead of time`);
   }
 
   /** Keys that this node holds an entry of, live or not. */

@@ -30,7 +30,10 @@ const MAX_BUSY_MS = 30_000;
 const UNPACED = new Set(["join", "operator", "leave"]);
 
 /** The more urgent reason wins when a peer is wanted for two. */
-const URGENCY = ["periodic", "difference", "dropped", "returned", "join", "operator", "leave"];
+const URGENCY = "periodic difference healed dropped returned join operator leave".split(" ");
+
+/** Reasons that wait a second at most, however quiet the pair was before. */
+const SOON = new Set(["dropped", "healed"]);
 
 /**
  * Who exchanges with whom, and when: one session opened and one served at a time besides one copy, a
@@ -83,6 +86,18 @@ export class Exchanges {
     if (want !== undefined && URGENCY.indexOf(want.reason) >= URGENCY.indexOf(reason)) return true;
     for (const session of this.#sessions.values()) if (session.peer === peer) return true;
     return false;
+  }
+
+  /** How many are asked for with this reason. */
+  wanted(reason: string): number {
+    let count = 0;
+    for (const want of this.#wants.values()) if (want.reason === reason) count += 1;
+    return count;
+  }
+
+  /** What this reason asked for is there already. */
+  satisfy(peer: string, reason: string): void {
+    if (this.#wants.get(peer)?.reason === reason) this.#wants.delete(peer);
   }
 
   /** Opens what is due and has room. */
@@ -231,8 +246,9 @@ export class Exchanges {
     const at = want?.at ?? Infinity;
     if (want !== undefined && UNPACED.has(want.reason)) return at;
     if (pace === undefined) return at;
-    // At once (rule 11), however quiet the pair was before.
-    if (want?.reason === "dropped") return Math.max(at, pace.endedAt + FIRST_BACKOFF_MS);
+    // At once (rule 11).
+    if (want !== undefined && SOON.has(want.reason))
+      return Math.max(at, pace.endedAt + FIRST_BACKOFF_MS);
     return Math.max(at, pace.nextAt);
   }
 

@@ -76,6 +76,7 @@ export class Membership {
       this.#parts.promises.touch();
     }
     let peer = this.#peers.get(id);
+    const isKnown = peer !== undefined;
     if (peer === undefined) {
       peer = { id, state, stalled: false, ready: false };
       this.#peers.set(id, peer);
@@ -92,6 +93,7 @@ export class Membership {
     } else if (!was || !this.#parts.promises.ready) {
       this.#parts.readiness.handleContact();
       this.#parts.occasions.greet(peer, now);
+      if (isKnown && !was) this.#parts.occasions.handleReturn(peer, now);
     }
     this.#parts.readiness.handleMembers(now);
   }

@@ -12,6 +12,12 @@ import type { Readiness } from "./_readiness.ts";
 /** What is dropped comes in bursts: the exchange begins so long after the first. */
 const DROPPED_MS = 50;
 
+/** Who is back is exchanged with after this time at most; jittered, for the others do the same. */
+const RETURNED_MS = 500;
+
+/** So many of those who are back at a time: in a large cluster the pings say who still differs after that. */
+const MAX_RETURNED = 3;
+
 /** The parts that decide it. */
 export interface OccasionsParts {
   readonly promises: Promises;
@@ -21,7 +27,7 @@ export interface OccasionsParts {
 
 /**
  * When an exchange is asked for (rule 11): a digest in a ping differs for long enough, rumors were dropped
- * here or there, a member came into reach before this node was ready (rule 12), or none was for a while.
+ * here or there, a member is back that was out of reach, one came into reach before this node was ready (rule 12), or none was for a while.
  */
 export class Occasions {
   readonly #context: Context;
@@ -107,6 +113,7 @@ export class Occasions {
     this.#parts.promises.touch();
     this.#differences.observe(from, "equal", now);
     this.#shown.delete(from);
+    this.#parts.exchanges.satisfy(from, "healed");
   }
 
   /** An exchange that began at this time was complete. */
@@ -136,6 +143,17 @@ export class Occasions {
       (session) => session.role === "opener" && session.reason === "join",
     );
     if (!busy) exchanges.request(peer.id, "join", now);
+  }
+
+  /**
+   * A member that was out of reach is back. No rumor was told it meanwhile, nor one of its own to us: as if they had
+   * been dropped, this need not last for two seconds first (rule 11). Of two the smaller id opens.
+   */
+  handleReturn(peer: Peer, now: number): void {
+    const { readiness, exchanges } = this.#parts;
+    if (!readiness.ready || !peer.ready || peer.id < this.#context.map.node) return;
+    if (exchanges.isWanted(peer.id, "healed") || exchanges.wanted("healed") >= MAX_RETURNED) return;
+    exchanges.request(peer.id, "healed", now, RETURNED_MS * this.#context.prng());
   }
 
   /** {@linkcode Occasions.greet} of all that are in reach. */

@@ -2,10 +2,13 @@
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError";
 
-  /** `misbehaved`: the peer did what no peer may; `storage`: the map refused to store. */
-  readonly code: "misbehaved" | "storage";
+  /**
+   * `misbehaved`: the peer did what no peer may; `refused`: what it says is not believed, for a clock is wrong;
+   * `storage`: the map refused to store.
+   */
+  readonly code: "misbehaved" | "refused" | "storage";
 
-  constructor(code: "misbehaved" | "storage", message: string, options?: ErrorOptions) {
+  constructor(code: ExchangeError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

@@ -47,7 +47,7 @@ export interface ExchangeSessionOptions {
   readonly stream: number;
   readonly peer: string;
   readonly role: "opener" | "server";
-  /** `join`, `difference`, `dropped`, `periodic`, `leave`, `returned`; of a server: the opener tells. */
+  /** `join`, `difference`, `dropped`, `healed`, `periodic`, `leave`, `returned`; of a server: the opener tells. */
   readonly reason: string;
   readonly now: number;
 }
