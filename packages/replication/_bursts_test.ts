@@ -87,3 +87,50 @@ describe("more writes in one turn than the outbox holds", () => {
     expect(cluster.run(1500, () => cluster.converged())).to.equal(true);
   });
 });
+
+describe("the push stream of a member that was out of reach", () => {
+  it("is cut: a connection that was interrupted takes writes, and gives them out a minute later", () => {
+    const cluster = new TestCluster({ nodes: 2, pingMs: 200 });
+    const [a, b] = [cluster.node(0), cluster.node(1)];
+    cluster.put(a, "before", "v");
+    cluster.run(100);
+    cluster.put(a, "streamed", "v");
+    cluster.run(100);
+    expect(a.replicator.metrics.bulkPushes).to.be.greaterThan(0);
+    cluster.connected = () => false;
+    cluster.put(a, "lost", "v");
+    cluster.run(5000);
+    cluster.meet(a, b, "dead");
+    cluster.meet(b, a, "dead");
+    cluster.run(30_000);
+    cluster.connected = () => true;
+    cluster.meet(a, b);
+    cluster.meet(b, a);
+    expect(cluster.run(2000, () => cluster.converged())).to.equal(true);
+    cluster.run(10_000);
+    // From then on each write is there in milliseconds again, and by no exchange.
+    const { exchangeEntriesReceived } = b.replicator.metrics;
+    for (let i = 0; i < 10; i += 1) {
+      cluster.put(a, `after ${i}`, "v");
+      expect(
+        cluster.run(10, () => cluster.converged()),
+        `write ${i}`,
+      ).to.equal(true);
+      cluster.run(500);
+    }
+    expect(b.replicator.metrics.exchangeEntriesReceived).to.equal(exchangeEntriesReceived);
+  });
+
+  it("tells who waits for a confirmation that none will come (rule 18)", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const [a, b, c] = [cluster.node(0), cluster.node(1), cluster.node(2)];
+    cluster.connected = (x, y) => ![x, y].includes(b.id);
+    const entry = cluster.put(a, "k", "v");
+    const { effects } = a.replicator.follow(entry, { needed: 2, timeoutMs: 60_000 }, cluster.now);
+    cluster.apply(a, effects);
+    cluster.meet(a, b, "dead");
+    cluster.run(1000);
+    expect(a.eventsOf("receipt")[0]).to.include({ ok: true, acked: 2 });
+    expect(c.map.peek("k")).to.not.equal(undefined);
+  });
+});

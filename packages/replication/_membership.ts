@@ -7,6 +7,7 @@ import type { Exchanges } from "./_exchanges.ts";
 import { placeOf, type ExchangeWiring } from "./_exchange_wiring.ts";
 import type { Occasions } from "./_occasions.ts";
 import type { Promises } from "./_promises.ts";
+import type { Pushes } from "./_pushes.ts";
 import type { Readiness } from "./_readiness.ts";
 import type { MemberNews } from "./replicator_types.ts";
 
@@ -18,6 +19,7 @@ export interface MembershipParts {
   readonly wiring: ExchangeWiring;
   readonly occasions: Occasions;
   readonly clockCheck: ClockCheck;
+  readonly pushes: Pushes;
 }
 
 /** What the membership layer says of the members, and what they say of themselves in their pings. */
@@ -89,6 +91,7 @@ export class Membership {
     if (!isReachable(peer)) {
       time.forget(id);
       this.#parts.occasions.reset(id);
+      if (was) this.#parts.pushes.handleUnreachable(id, now);
       if (place !== "in") this.#parts.exchanges.forget(id);
     } else if (!was || !this.#parts.promises.ready) {
       this.#parts.readiness.handleContact();

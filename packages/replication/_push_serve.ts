@@ -50,6 +50,11 @@ export class PushServe {
     return this.#incoming.get(stream)?.peer;
   }
 
+  /** Those that this peer opened. */
+  streamsOf(peer: string): number[] {
+    return [...this.#incoming.values()].filter((of) => of.peer === peer).map((of) => of.stream);
+  }
+
   /** A peer opened a stream of this purpose. */
   accept(peer: string, stream: number): void {
     this.#incoming.set(stream, { stream, peer, parts: new PartAssembler(), entries: [] });

@@ -186,6 +186,20 @@ export class Pushes {
     out.end(now);
   }
 
+  /**
+   * A member is out of reach: streams to and from it are cut. What is sent into a connection that was interrupted
+   * comes when TCP tries again, up to a minute after the peer is back; and a peer that is gone ends none of its own.
+   */
+  handleUnreachable(peer: string, now: number): void {
+    const streams = this.#serve.streamsOf(peer);
+    const out = this.#byPeer.get(peer);
+    if (out !== undefined) streams.push(out.stream);
+    for (const stream of streams) {
+      this.#context.emit({ type: "close-stream", stream, error: "the member is out of reach" });
+      this.handleClosed(stream, now);
+    }
+  }
+
   /** Takes a frame; a peer that misbehaves is cut off. */
   handleFrame(stream: number, frame: PeerFrame, now: number): void {
     try {

@@ -73,7 +73,7 @@ export function createParts(context: Context, host: PartsHost): ReplicatorParts 
   const clockCheck = new ClockCheck(context, { promises, readiness, rumors });
   const leaving: Leaving = new Leaving(context, { promises, exchanges });
   const membership = new Membership(context, peers, {
-    ...{ promises, readiness, exchanges, wiring, occasions, clockCheck },
+    ...{ promises, readiness, exchanges, wiring, occasions, clockCheck, pushes },
   });
   return {
     ...{ rumors, promises, readiness, exchanges, wiring, pushes, receipts, occasions },

@@ -45,6 +45,8 @@ interface Task {
 interface Pipe {
   readonly ends: readonly [End, End];
   closed: boolean;
+  /** Something was lost on its way: what follows waits for it. */
+  stuck?: boolean;
 }
 
 interface End {
@@ -389,7 +391,8 @@ export class TestCluster {
   #receive(pipe: Pipe, end: End, bytes: Uint8Array): void {
     if (pipe.closed || !end.node.up) return;
     const [a, b] = pipe.ends;
-    if (!this.connected(a.node.id, b.node.id)) return;
+    if (!this.connected(a.node.id, b.node.id)) pipe.stuck = true; // TCP tries again, but not soon
+    if (pipe.stuck === true) return;
     if (end.paused) {
       end.held.push(bytes);
       return;
