@@ -1,3 +1,4 @@
+import { authorityFault } from "./authority_fault.ts";
 import { nearestWord } from "./nearest_word.ts";
 import { Tokens } from "./token_file.ts";
 
@@ -35,7 +36,12 @@ const keys: Check = (value) =>
     ? undefined
     : "an array of one or more keys of 32 bytes each";
 
-const tls = { cert: text, key: text, ca: text };
+const authority: Check = (value) => {
+  const fault = typeof value === "string" ? authorityFault(value) : "";
+  return fault === undefined ? undefined : "one certificate or more, as PEM text";
+};
+
+const tls = { cert: text, key: text, ca: authority };
 
 /** Of `http`. */
 export const nodeHttpChecks = {

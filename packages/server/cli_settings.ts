@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import { authorityFault } from "./authority_fault.ts";
 import { peerFault } from "./check_peer.ts";
 import type { NodeSettings } from "./cli_option_rows.ts";
 import type { Environment } from "./cli_parse.ts";
@@ -70,6 +71,8 @@ function readCertificates(
     key: readText(keyFile, "private key"),
     ...(caFile === undefined ? {} : { ca: readText(caFile, "authority") }),
   };
+  const fault = tls.ca === undefined ? undefined : authorityFault(tls.ca);
+  if (fault !== undefined) throw new UsageError(`Cannot use the authority ${caFile}: ${fault}`);
   try {
     createSecureContext(tls);
   } catch (error) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { TestAuthority } from "./_test_certificates.ts";
 import { NodeProcess, freePorts, runDnd } from "./_test_process.ts";
 import { until, withFolder } from "./_test_utils.ts";
 import { runCli } from "./cli.ts";
@@ -11,6 +12,7 @@ import { parseCommand, resolveNodeSettings } from "./cli_parse.ts";
 import { readSecrets, readSeeds, toNodeOptions } from "./cli_settings.ts";
 import { UsageError } from "./cli_usage_error.ts";
 import type { NodeOptions } from "./node_options.ts";
+import type { Tokens } from "./token_file.ts";
 import { nearestWord } from "./nearest_word.ts";
 
 type Env = Readonly<Record<string, string>>;
@@ -124,6 +126,99 @@ describe("options of start and join", () => {
       assert.deepEqual(optionsOf([], { [env]: text }).http?.[key], value);
     });
   }
+
+  it("--key-file, --token-file and --tls-* are read from files that flags and variables name", () =>
+    withFolder(async (folder) => {
+      const authority = new TestAuthority("dnd test");
+      const { cert, key } = authority.issue();
+      const other = authority.issue();
+      const line = Buffer.alloc(32, 7).toString("base64");
+      const write = (name: string, text: string): string => {
+        const path = join(folder, name);
+        writeFileSync(path, text);
+        return path;
+      };
+      const certFile = write("cert.pem", cert);
+      const keyFile = write("key.pem", key);
+      const pair = ["--tls-cert", certFile, "--tls-key", keyFile];
+      const pairEnv = { DND_TLS_CERT: certFile, DND_TLS_KEY: keyFile };
+      type Of = (options: NodeOptions) => unknown;
+      const fileRows: readonly [
+        flag: string,
+        env: string,
+        good: string,
+        wrong: string,
+        base: readonly string[],
+        baseEnv: Env,
+        of: Of,
+        value: unknown,
+      ][] = [
+        [
+          "--key-file",
+          "DND_KEY_FILE",
+          write("ring", `${line}\n`),
+          write("ring2", "x\n"),
+          [],
+          {},
+          ({ keys }) => keys,
+          [new Uint8Array(32).fill(7)],
+        ],
+        [
+          "--token-file",
+          "DND_TOKEN_FILE",
+          write("tokens", "read abcdefghijklmnop\n"),
+          write("tokens2", "king abcdefghijklmnop\n"),
+          [],
+          {},
+          ({ http }) => (http?.tokens as Tokens).roleOf("abcdefghijklmnop"),
+          "read",
+        ],
+        [
+          "--tls-cert",
+          "DND_TLS_CERT",
+          certFile,
+          write("cert2", other.cert),
+          pair.slice(2),
+          { DND_TLS_KEY: keyFile },
+          ({ http }) => http?.tls,
+          { cert, key },
+        ],
+        [
+          "--tls-key",
+          "DND_TLS_KEY",
+          keyFile,
+          write("key2", other.key),
+          pair.slice(0, 2),
+          { DND_TLS_CERT: certFile },
+          ({ http }) => http?.tls,
+          { cert, key },
+        ],
+        [
+          "--tls-ca",
+          "DND_TLS_CA",
+          write("ca.pem", authority.cert),
+          write("ca2", "no certificate"),
+          pair,
+          pairEnv,
+          ({ http }) => http?.tls,
+          { cert, key, ca: authority.cert },
+        ],
+      ];
+      const absent = join(folder, "absent");
+      for (const [flag, env, good, wrong, base, baseEnv, of, value] of fileRows) {
+        assert.deepEqual(of(optionsOf([...base, flag, good])), value, flag);
+        assert.deepEqual(of(optionsOf([...base, `${flag}=${good}`])), value, flag);
+        assert.deepEqual(of(optionsOf([], { ...baseEnv, [env]: good })), value, env);
+        assert.deepEqual(of(optionsOf([flag, good], { ...baseEnv, [env]: absent })), value, env);
+        for (const path of [wrong, absent, folder]) {
+          const named = new RegExp(path.replaceAll(/[.+]/g, "\\$&"));
+          const check = (error: unknown): boolean =>
+            error instanceof UsageError && named.test(error.message);
+          assert.throws(() => optionsOf([...base, flag, path]), check, `${flag} ${path}`);
+          assert.throws(() => optionsOf([], { ...baseEnv, [env]: path }), check, `${env} ${path}`);
+        }
+      }
+    }));
 
   it("typed beats set", () => {
     assert.equal(optionsOf(["--port", "1"], { DND_PORT: "2" }).port, 1);

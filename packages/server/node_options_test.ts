@@ -65,6 +65,10 @@ describe("the options of a node", () => {
     [{ http: { tls: { cert: "x" } } }, /http.tls is an object, it must be a cert and a key/],
     [{ http: { tls: { cert: "x", key: 5 } } }, /http.tls.key is 5/],
     [{ http: { tls: { cert: "x", kye: "y" } } }, /no option http.tls.kye; did you mean key/],
+    [
+      { http: { tls: { cert: "x", key: "y", ca: "z" } } },
+      /http.tls.ca is z, .* certificate or more/,
+    ],
     [{ http: { tokens: "x" } }, /http.tokens is x, it must be a Tokens, made by new Tokens/],
     [{ http: { tokens: [] } }, /http.tokens is an array of 0/],
     [{ http: { allowHosts: "a.example" } }, /http.allowHosts is a.example, .* array of host names/],
