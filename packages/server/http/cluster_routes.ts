@@ -71,6 +71,8 @@ const peer = z.string().superRefine((text, context) => {
 });
 
 const joinBody = z.strictObject({ peers: z.array(peer).min(1).max(100) });
+/** A body with anything in it means something else than that this node leaves. */
+const leaveBody = z.strictObject({});
 const forgetBody = z.strictObject({ node: z.string().regex(/^[a-z0-9]{1,32}$/, "not a node id") });
 const backupBody = z.strictObject({ folder: z.string().min(1).max(4096) });
 
@@ -118,10 +120,26 @@ export const clusterRoutes: readonly Route[] = [
     summary: "Leaves the cluster after one complete exchange with a ready member (rule 2)",
     role: "admin",
     query: noQuery,
+    body: {
+      type: "application/json",
+      schema: leaveBody,
+      description: "Nothing, or an empty object: the node that answers is the one that leaves",
+      optional: true,
+    },
     answers: { 200: { description: "It has left", type: "application/json", schema: done } },
-    problems: ["conflict", "not-ready", "storage-failed", "internal"],
+    problems: [
+      "invalid-json",
+      "conflict",
+      "body-too-large",
+      "unsupported-media-type",
+      "timeout",
+      "not-ready",
+      "storage-failed",
+      "internal",
+    ],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
+      check(leaveBody, await readJson(exchange, maxBodyBytes, { whenEmpty: {} }), "body");
       await exchange.context.node.leave({});
       return jsonAnswer({});
     },

@@ -552,6 +552,46 @@ describe("the HTTP interface", () => {
     }
   });
 
+  it("leaves by itself only: a body that says more is refused", async () => {
+    let left = 0;
+    Object.assign(alone.link, { leave: () => Promise.resolve(void (left += 1)) });
+    const leave = (body?: string): Promise<RawAnswer> =>
+      call({ method: "POST", path: "/cluster/leave", ...(body === undefined ? {} : { body }) });
+    for (const [body, code] of [
+      ['{"node":"abc"}', "invalid-argument"],
+      ["[]", "invalid-argument"],
+      ["null", "invalid-argument"],
+      ["{bad", "invalid-json"],
+      [`"${"x".repeat(65_536)}"`, "body-too-large"],
+    ] as const) {
+      assert.equal(codeOf(await leave(body)), code, body.slice(0, 20));
+    }
+    assert.equal(left, 0);
+    Reflect.deleteProperty(alone.link, "leave");
+  });
+
+  it("refuses a condition on many keys, which it could not keep", async () => {
+    await alone.node.put("many/1", 1);
+    for (const [method, path, body] of [
+      ["DELETE", "/kv?prefix=many/", undefined],
+      ["POST", "/batch", '{"ops":[{"op":"delete","key":"many/1"}]}'],
+      ["POST", "/import", '{"key":"many/1","value":"2"}'],
+    ] as const) {
+      for (const name of ["If-Match", "If-None-Match", "If-Unmodified-Since"]) {
+        const headers = { [name]: '"1-a"' };
+        const refused = await call({
+          method,
+          path,
+          headers,
+          ...(body === undefined ? {} : { body }),
+        });
+        assert.equal(codeOf(refused), "invalid-argument", `${method} ${path} ${name}`);
+        assert.match(refused.body, new RegExp(name, "i"));
+      }
+    }
+    assert.equal(await alone.node.get("many/1"), 1);
+  });
+
   it("keeps a connection open, and answers pipelined requests in order", async () => {
     const one = "GET /kv/none HTTP/1.1\r\nHost: localhost\r\n\r\n";
     const two = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

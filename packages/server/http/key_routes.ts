@@ -165,12 +165,32 @@ function list(exchange: Exchange): Answer {
 
 async function removePrefix(exchange: Exchange): Promise<Answer> {
   const { prefix } = readQuery(exchange, deleteQuery);
+  refuseConditions(exchange);
   const { signal } = exchange;
   return jsonAnswer({ deleted: await deletePrefix(exchange.context.node, prefix, { signal }) });
 }
 
+/**
+ * Conditions that nobody looks at would let a write through that they were to hold back.
+ *
+ * @throws {DndError} `invalid-argument`
+ */
+export function refuseConditions({ request: { headers } }: Exchange): void {
+  for (const name of ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]) {
+    if (headers[name] === undefined) continue;
+    throw problemError(
+      "invalid-argument",
+      `Conditions (${name}) are of one key: write it by PUT, POST or DELETE /kv/{key}`,
+    );
+  }
+}
+
 /** Reads a JSON body whatever its declared type says, like the rest of the API. */
-export async function readJson(exchange: Exchange, maxBytes: number): Promise<unknown> {
+export async function readJson(
+  exchange: Exchange,
+  maxBytes: number,
+  options: { readonly whenEmpty?: unknown } = {},
+): Promise<unknown> {
   const type = exchange.request.headers["content-type"];
   if (
     type !== undefined &&
@@ -183,6 +203,7 @@ export async function readJson(exchange: Exchange, maxBytes: number): Promise<un
   const limit = { bytes: maxBytes, code: "body-too-large" } as const;
   const text = await readBody(exchange, limit, decode);
   if (text === undefined) throw problemError("invalid-json", "The body is not UTF-8");
+  if (text === "" && "whenEmpty" in options) return options.whenEmpty;
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
@@ -195,6 +216,7 @@ export async function readJson(exchange: Exchange, maxBytes: number): Promise<un
 
 async function batch(exchange: Exchange): Promise<Answer> {
   readQuery(exchange, noQuery);
+  refuseConditions(exchange);
   const { ops } = check(batchBody, await readJson(exchange, maxBatchBytes), "batch");
   const steps = ops.map(readStep);
   if (steps.some((step) => step.op !== "get")) requireRole(exchange, "write");

@@ -142,7 +142,7 @@ export function openApi(routes: readonly Route[], version: string): Json {
         : {
             requestBody: {
               description: route.body.description,
-              required: true,
+              required: route.body.optional !== true,
               content: {
                 [route.body.type]: {
                   ...(route.body.schema === undefined

@@ -132,6 +132,12 @@ describe("the OpenAPI document", () => {
       const headers = { "content-length": String(17 * 1024 * 1024) };
       await api.call("POST", path, path, { unfinished: true, headers });
     }
+    const leave = (ask: Ask): Promise<string> =>
+      api.call("POST", "/cluster/leave", "/cluster/leave", ask);
+    assert.equal(await leave(json({ node: "abc" })), "400 invalid-argument");
+    assert.equal(await leave({ body: "{bad" }), "400 invalid-json");
+    await leave({ body: "1", headers: { "content-type": "image/png" } });
+    await leave({ unfinished: true, headers: { "content-length": String(17 * 1024 * 1024) } });
     await api.call("POST", "/import", "/import?keep=versions", { body: "", token: "readtoken" });
     await api.call("POST", "/import", "/import", {
       body: "",
@@ -252,7 +258,7 @@ describe("the OpenAPI document", () => {
       const slow = { port, unfinished: true };
       await Promise.all([
         ...["PUT", "POST"].map((method) => api.call(method, kv, "/kv/a", slow)),
-        ...["/batch", "/cluster/join", "/cluster/forget", "/backup"].map((path) =>
+        ...["/batch", "/cluster/join", "/cluster/forget", "/cluster/leave", "/backup"].map((path) =>
           api.call("POST", path, path, slow),
         ),
       ]);

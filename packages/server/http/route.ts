@@ -36,6 +36,8 @@ export interface Route {
     readonly type: string;
     readonly schema?: z.ZodType;
     readonly description: string;
+    /** Whether it may be left out. Default: it may not. */
+    readonly optional?: boolean;
   };
   /** Answers by status. */
   readonly answers: Readonly<Record<number, RouteAnswer>>;

@@ -7,6 +7,7 @@ import { requireRole } from "./admission.ts";
 import { jsonAnswer, type Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { readLines } from "./read_body.ts";
+import { refuseConditions } from "./key_routes.ts";
 import { readQuery } from "./read_query.ts";
 import type { Route } from "./route.ts";
 
@@ -91,6 +92,7 @@ function exportLines(exchange: Exchange): Answer {
 
 async function importLines(exchange: Exchange): Promise<Answer> {
   const query = readQuery(exchange, importQuery);
+  refuseConditions(exchange);
   const keepVersions = query.keep === "versions";
   if (keepVersions) requireRole(exchange, "admin");
   const lines = readLines(exchange, maxLineBytes);
