@@ -77,7 +77,12 @@ export class Endpoints {
 }
 
 function baseOf(text: string, checkPorts: boolean): string {
-  const url = new URL(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined) {
+    throw new TypeError(
+      `Cannot create a client: ${JSON.stringify(text)} is no URL; write http://host:port`,
+    );
+  }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new TypeError(`Cannot create a client: ${text} is neither http: nor https:`);
   }

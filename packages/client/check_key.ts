@@ -24,7 +24,7 @@ export function checkKey(key: string): void {
     if (bytes > MAX_KEY_BYTES) {
       throw new DndError(
         "key-too-large",
-        `Cannot use the key: ${key.length > MAX_KEY_BYTES ? "more than " : ""}${bytes} bytes of UTF-8 are more than ${MAX_KEY_BYTES}`,
+        `Cannot use the key: ${bytes}${key.length > MAX_KEY_BYTES ? " or more" : ""} bytes of UTF-8 are more than ${MAX_KEY_BYTES}`,
         { status: 400, outcome: "not-applied" },
       );
     }

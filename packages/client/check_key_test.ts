@@ -23,6 +23,14 @@ describe("checkKey()", () => {
     assert.equal(codeOf("x".repeat(10_000_000)), "key-too-large");
   });
 
+  it("says a size that is true", () => {
+    const sizes = [
+      ["x".repeat(1025), / 1025 or more bytes/],
+      ["鍵".repeat(342), / 1026 bytes/],
+    ] as const;
+    for (const [key, message] of sizes) assert.throws(() => checkKey(key), message);
+  });
+
   it("refuses what is no text", () => {
     for (const key of ["", undefined, null, 1, "\ud83d", "\udd11\ud83d", "a\ud83d b"]) {
       assert.equal(codeOf(key), "invalid-key");

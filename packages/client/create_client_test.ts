@@ -28,7 +28,8 @@ describe("createClient()", function () {
   it("refuses URLs and options that cannot work", () => {
     const create = (options: ClientOptions) => () => createClient(options);
     assert.throws(create({ urls: [] }), TypeError);
-    assert.throws(create({ urls: ["nonsense"] }), TypeError);
+    assert.throws(create({ urls: ["nonsense"] }), /^TypeError: .*"nonsense" is no URL; write http/);
+    assert.throws(create({ urls: [""] }), /^TypeError: .*"" is no URL/);
     assert.throws(create({ urls: ["ftp://x"] }), TypeError);
     assert.throws(
       create({ urls: ["http://user:secret@x"] }),

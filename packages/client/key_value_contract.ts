@@ -164,6 +164,26 @@ function valueContract(subject: () => KeyValue): void {
       assert.equal(await subject().has("value/lossy"), false);
     });
 
+    it("refuses text that UTF-8 cannot express, and keeps all other text", async () => {
+      const { put, batch } = {
+        put: (value: string, contentType?: string) =>
+          subject().put("value/unpaired", value, contentType === undefined ? {} : { contentType }),
+        batch: (value: string) => subject().batch([{ op: "put", key: "value/unpaired", value }]),
+      };
+      for (const value of ["\ud83d", "a\udd11", "\udd11\ud83d", "é\ud83d b"]) {
+        await rejectsWith(put(value), "invalid-argument", "not-applied");
+        await rejectsWith(put(value, "text/html"), "invalid-argument", "not-applied");
+        const json = put(`"${value}"`, "application/json");
+        await rejectsWith(json, "invalid-argument", "not-applied");
+        assert.equal((await batch(value))[0]?.status, 400);
+      }
+      assert.equal(await subject().has("value/unpaired"), false);
+      for (const value of ["", "🔑", "a🔑é\ufffd\ufeff\u0000", "\ufeff"]) {
+        await put(value);
+        assert.equal(await subject().get("value/unpaired"), value);
+      }
+    });
+
     it("stores what JSON keeps, nulls and empty objects too, and leaves out what has no value", async () => {
       const value = { a: null, b: {}, c: [null, {}], d: "null", e: { 0: "x" }, f: new Date(0) };
       await subject().put("value/nulls", value);

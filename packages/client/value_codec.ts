@@ -58,8 +58,8 @@ function lossOf(value: unknown): DndError | undefined {
  * @param value the value; with a `contentType`, a string and bytes are taken as they are
  * @param contentType the media type to store; JSON types are checked
  * @throws {DndError} `invalid-argument` for a value that JSON cannot express (the message says where: a
- *   NaN, an undefined in an array, a Map or a Promise would be lost without a word) or a type that does
- *   not fit it, `invalid-json` for a string or bytes that are not JSON although the type says so
+ *   NaN, an undefined in an array, a Map or a Promise would be lost without a word), a string with a lone
+ *   surrogate (UTF-8 would make U+FFFD of it) or a type that does not fit it, `invalid-json` for a string or bytes that are not JSON although the type says so
  *
  * @example
  * ```ts
@@ -72,6 +72,10 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
   if (typeof value === "string" || value instanceof Uint8Array) {
     const text = typeof value === "string";
     const bytes = text ? encoder.encode(value) : new Uint8Array(value);
+    // What is as long in bytes as in characters is ASCII, and need not be looked at.
+    if (text && bytes.length !== value.length && /[\ud800-\udfff]/u.test(value)) {
+      throw refuse("invalid-argument", "Cannot put: UTF-8 cannot express a lone surrogate");
+    }
     const type = contentType ?? (text ? "text/plain; charset=utf-8" : "application/octet-stream");
     if (isJsonType(type)) {
       try {
