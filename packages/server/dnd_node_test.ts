@@ -93,6 +93,19 @@ describe("DndNode", function () {
       await node.put("k", 1);
       const name = `${folder}/../${folder.split("/").at(-1) ?? ""}/./copy`;
       assert.deepEqual(await node.backup(name), { folder: resolve(name) });
+      // What cannot be is refused with the folder and the reason, which the system names in its own words.
+      for (const [bad, why] of [
+        [name, "it is not empty"],
+        [`${folder}/data/data.mdb`, "EEXIST"],
+        [`${folder}/data/data.mdb/x`, "ENOTDIR"],
+      ] as const) {
+        await assert.rejects(node.backup(bad), (error) => {
+          assert.ok(error instanceof DndError && error.code === "conflict");
+          const start = `Cannot back up into ${resolve(bad)}: `;
+          assert.ok(error.message.startsWith(start + why), error.message);
+          return true;
+        });
+      }
       await node.close();
     }));
 });

@@ -230,7 +230,9 @@ export class RunningNode implements NodeCore {
     } catch (error) {
       if (error instanceof StorageError) throw toNodeError(error);
       const why = error instanceof Error ? error.message : String(error);
-      throw new DndError("conflict", why, { status: 409, cause: error });
+      const what = `Cannot back up into ${folder}: `;
+      const message = why.startsWith(what) ? why : `${what}${why}`;
+      throw new DndError("conflict", message, { status: 409, cause: error });
     }
     return { folder };
   }
