@@ -59,7 +59,8 @@ function lossOf(value: unknown): DndError | undefined {
  * @param contentType the media type to store; JSON types are checked
  * @throws {DndError} `invalid-argument` for a value that JSON cannot express (the message says where: a
  *   NaN, an undefined in an array, a Map or a Promise would be lost without a word), a string with a lone
- *   surrogate (UTF-8 would make U+FFFD of it) or a type that does not fit it, `invalid-json` for a string or bytes that are not JSON although the type says so
+ *   surrogate (UTF-8 would make U+FFFD of it) or a type that does not fit it, `invalid-json` for a string
+ *   or bytes that are not JSON although the type says so
  *
  * @example
  * ```ts

@@ -27,7 +27,8 @@ export interface OccasionsParts {
 
 /**
  * When an exchange is asked for (rule 11): a digest in a ping differs for long enough, rumors were dropped
- * here or there, a member is back that was out of reach, one came into reach before this node was ready (rule 12), or none was for a while.
+ * here or there, a member is back that was out of reach, one came into reach before this node was ready
+ * (rule 12), or none was for a while.
  */
 export class Occasions {
   readonly #context: Context;

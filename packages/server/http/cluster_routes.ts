@@ -3,7 +3,7 @@ import { peerFault } from "../check_peer.ts";
 import { jsonAnswer, type Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseKeyPath } from "./key_path.ts";
-import { readJson } from "./key_routes.ts";
+import { jsonBodyProblems, readJson } from "./read_json.ts";
 import { check, readQuery } from "./read_query.ts";
 import type { Route } from "./route.ts";
 
@@ -105,7 +105,7 @@ export const clusterRoutes: readonly Route[] = [
     answers: {
       200: { description: "They are called from now on", type: "application/json", schema: done },
     },
-    problems: ["invalid-json", "body-too-large", "unsupported-media-type", "timeout", "internal"],
+    problems: [...jsonBodyProblems, "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       const { peers } = check(joinBody, await readJson(exchange, maxBodyBytes), "body");
@@ -127,16 +127,7 @@ export const clusterRoutes: readonly Route[] = [
       optional: true,
     },
     answers: { 200: { description: "It has left", type: "application/json", schema: done } },
-    problems: [
-      "invalid-json",
-      "conflict",
-      "body-too-large",
-      "unsupported-media-type",
-      "timeout",
-      "not-ready",
-      "storage-failed",
-      "internal",
-    ],
+    problems: [...jsonBodyProblems, "conflict", "not-ready", "storage-failed", "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       check(leaveBody, await readJson(exchange, maxBodyBytes, { whenEmpty: {} }), "body");
@@ -153,14 +144,7 @@ export const clusterRoutes: readonly Route[] = [
     query: noQuery,
     body: { type: "application/json", schema: forgetBody, description: "Its id" },
     answers: { 200: { description: "It is forgotten", type: "application/json", schema: done } },
-    problems: [
-      "invalid-json",
-      "conflict",
-      "body-too-large",
-      "unsupported-media-type",
-      "timeout",
-      "internal",
-    ],
+    problems: [...jsonBodyProblems, "conflict", "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       const { node } = check(forgetBody, await readJson(exchange, maxBodyBytes), "body");
@@ -187,16 +171,7 @@ export const clusterRoutes: readonly Route[] = [
         schema: z.strictObject({ folder: z.string() }),
       },
     },
-    problems: [
-      "invalid-json",
-      "conflict",
-      "body-too-large",
-      "unsupported-media-type",
-      "timeout",
-      "storage-failed",
-      "storage-full",
-      "internal",
-    ],
+    problems: [...jsonBodyProblems, "conflict", "storage-failed", "storage-full", "internal"],
     handle: async (exchange) => {
       readQuery(exchange, noQuery);
       const { folder } = check(backupBody, await readJson(exchange, maxBodyBytes), "body");

@@ -1,7 +1,7 @@
 import { encodeValue, isJsonType } from "@dnd/client";
 import { z } from "zod";
 import { deletePrefix } from "../delete_prefix.ts";
-import { valueText, timeText, decode } from "../entry_text.ts";
+import { valueText, timeText } from "../entry_text.ts";
 import { decodeBase64 } from "../import_entries.ts";
 import { listKeys } from "../list_keys.ts";
 import { invalidArgument } from "../node_error.ts";
@@ -11,8 +11,9 @@ import { jsonAnswer, type Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { itemJson, itemSchema } from "./item_json.ts";
 import { problemError, toProblem } from "./problem.ts";
-import { readBody } from "./read_body.ts";
+import { jsonBodyProblems, readJson } from "./read_json.ts";
 import { check, readQuery, switchParameter, ttlParameter } from "./read_query.ts";
+import { refuseConditions } from "./refuse_conditions.ts";
 import type { Route } from "./route.ts";
 
 const listQuery = z.strictObject({
@@ -139,14 +140,7 @@ export const keyRoutes: readonly Route[] = [
         }),
       },
     },
-    problems: [
-      "invalid-argument",
-      "invalid-json",
-      "forbidden",
-      "body-too-large",
-      "unsupported-media-type",
-      "timeout",
-    ],
+    problems: [...jsonBodyProblems, "invalid-argument", "forbidden"],
     handle: batch,
   },
 ];
@@ -168,50 +162,6 @@ async function removePrefix(exchange: Exchange): Promise<Answer> {
   refuseConditions(exchange);
   const { signal } = exchange;
   return jsonAnswer({ deleted: await deletePrefix(exchange.context.node, prefix, { signal }) });
-}
-
-/**
- * Conditions that nobody looks at would let a write through that they were to hold back.
- *
- * @throws {DndError} `invalid-argument`
- */
-export function refuseConditions({ request: { headers } }: Exchange): void {
-  for (const name of ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]) {
-    if (headers[name] === undefined) continue;
-    throw problemError(
-      "invalid-argument",
-      `Conditions (${name}) are of one key: write it by PUT, POST or DELETE /kv/{key}`,
-    );
-  }
-}
-
-/** Reads a JSON body whatever its declared type says, like the rest of the API. */
-export async function readJson(
-  exchange: Exchange,
-  maxBytes: number,
-  options: { readonly whenEmpty?: unknown } = {},
-): Promise<unknown> {
-  const type = exchange.request.headers["content-type"];
-  if (
-    type !== undefined &&
-    !isJsonType(type) &&
-    // What `curl -d` and a `fetch` of a text send when nobody says otherwise.
-    !/^(?:application\/x-www-form-urlencoded|text\/plain)\s*(?:;|$)/i.test(type)
-  ) {
-    throw problemError("unsupported-media-type", `The body must be application/json, not ${type}`);
-  }
-  const limit = { bytes: maxBytes, code: "body-too-large" } as const;
-  const text = await readBody(exchange, limit, decode);
-  if (text === undefined) throw problemError("invalid-json", "The body is not UTF-8");
-  if (text === "" && "whenEmpty" in options) return options.whenEmpty;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    throw problemError(
-      "invalid-json",
-      `The body is not JSON (${error instanceof Error ? error.message : ""})`,
-    );
-  }
 }
 
 async function batch(exchange: Exchange): Promise<Answer> {

@@ -7,8 +7,8 @@ import { requireRole } from "./admission.ts";
 import { jsonAnswer, type Answer } from "./answer.ts";
 import type { Exchange } from "./exchange.ts";
 import { readLines } from "./read_body.ts";
-import { refuseConditions } from "./key_routes.ts";
 import { readQuery } from "./read_query.ts";
+import { refuseConditions } from "./refuse_conditions.ts";
 import type { Route } from "./route.ts";
 
 const exportQuery = z.strictObject({ prefix: z.string().optional() });
