@@ -1,4 +1,11 @@
-import { SUMMARY_DROPPED, SUMMARY_READY, SUMMARY_STALLED, type Summary } from "@dnd/protocol";
+import {
+  SUMMARY_ANCHORED,
+  SUMMARY_AWAITS_SEEDS,
+  SUMMARY_DROPPED,
+  SUMMARY_READY,
+  SUMMARY_STALLED,
+  type Summary,
+} from "@dnd/protocol";
 
 /**
  * What the main thread and the gossip worker share without messages (RULES 15): the main thread's
@@ -31,6 +38,10 @@ export interface LocalSummary {
   ready: boolean;
   /** The host dropped rumors: exchange at once (RULES 11). The driver sets it by itself for what it drops. */
   dropped: boolean;
+  /** What the host is ready with comes from a cluster that all its seeds know of (RULES 12). */
+  anchored: boolean;
+  /** The host has seeds of which some have never answered, and is not anchored. */
+  awaitsSeeds: boolean;
 }
 
 /** A direction of the credits: bytes of updates each way, and events (counted) to the main thread. */
@@ -133,7 +144,7 @@ export class SharedState {
     this.#numbers[algorithmAt] = algorithm;
     this.#numbers[horizonAt] = horizon;
     this.#numbers[seenAt] = seen;
-    this.#numbers[flagsAt] = (summary.ready ? 1 : 0) | (summary.dropped ? 2 : 0);
+    this.#numbers[flagsAt] = flagsOf(summary);
     this.#numbers[scopeLengthAt] = summary.scope.length;
     this.#digest.set(summary.digest);
     this.#scope.set(summary.scope);
@@ -199,8 +210,10 @@ export class SharedState {
       algorithm: this.#numbers[algorithmAt] ?? 0,
       horizon: this.#numbers[horizonAt] ?? 0,
       seen: this.#numbers[seenAt] ?? 0,
-      ready: (flags & 1) !== 0,
-      dropped: (flags & 2) !== 0,
+      ready: (flags & SUMMARY_READY) !== 0,
+      dropped: (flags & SUMMARY_DROPPED) !== 0,
+      anchored: (flags & SUMMARY_ANCHORED) !== 0,
+      awaitsSeeds: (flags & SUMMARY_AWAITS_SEEDS) !== 0,
       digest: this.#digest.slice(),
       scope: this.#scope.slice(0, this.#numbers[scopeLengthAt] ?? 0),
     };
@@ -210,12 +223,18 @@ export class SharedState {
 /** The local numbers as they travel. */
 export function toSummary(local: LocalSummary, generation: number, stalled: boolean): Summary {
   const { clock, counter, algorithm, scope, horizon, seen } = local;
-  const flags =
-    (stalled ? SUMMARY_STALLED : 0) |
-    (local.ready ? SUMMARY_READY : 0) |
-    (local.dropped ? SUMMARY_DROPPED : 0);
+  const flags = flagsOf(local) | (stalled ? SUMMARY_STALLED : 0);
   const digest = algorithm === 0 ? new Uint8Array(0) : local.digest;
   return { clock, generation, counter, digest, algorithm, scope, horizon, flags, seen };
+}
+
+function flagsOf({ ready, dropped, anchored, awaitsSeeds }: LocalSummary): number {
+  return (
+    (ready ? SUMMARY_READY : 0) |
+    (dropped ? SUMMARY_DROPPED : 0) |
+    (anchored ? SUMMARY_ANCHORED : 0) |
+    (awaitsSeeds ? SUMMARY_AWAITS_SEEDS : 0)
+  );
 }
 
 /** A summary that says nothing: what a host without data leaves as it is. */
@@ -230,5 +249,7 @@ export function emptySummary(): LocalSummary {
     seen: 0,
     ready: false,
     dropped: false,
+    anchored: false,
+    awaitsSeeds: false,
   };
 }

@@ -16,6 +16,8 @@ describe("SharedState", () => {
       seen: 5,
       ready: true,
       dropped: false,
+      anchored: true,
+      awaitsSeeds: false,
     };
     main.writeSummary(summary);
     expect(worker.readSummary()).to.deep.equal(summary);

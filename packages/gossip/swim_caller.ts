@@ -12,6 +12,8 @@ import type { MemberRecord } from "./swim_members.ts";
 const maxSeeds = 64;
 const maxAddresses = 64;
 const firstCalls = 5;
+/** That a seed has answered is said again after so long: a host that was blocked may have missed it. */
+const sayAgainMs = 600_000;
 
 /** See the head of this file. */
 export class Caller {
@@ -21,6 +23,7 @@ export class Caller {
   #seeds: string[] = [];
   #nextSeed = 0;
   #seedMembers: Map<string, MemberRecord> = new Map();
+  #saidAt: Map<string, number> = new Map();
   #joined = false;
   #forget: (record: MemberRecord) => void;
 
@@ -68,7 +71,10 @@ export class Caller {
     const live = this.#liveAddresses();
     const candidates = addresses.slice(0, maxAddresses).filter((address) => !live.has(address));
     const address = candidates[Math.floor(context.prng() * candidates.length)];
-    if (address === undefined) return;
+    if (address === undefined) {
+      this.#noteAnswered(seed);
+      return;
+    }
     context.counters.callsToSeeds += 1;
     this.#calls.call(
       { address },
@@ -114,11 +120,23 @@ export class Caller {
       for (let tries = this.#seeds.length; tries > 0; tries -= 1) {
         const seed = this.#seeds[this.#nextSeed % this.#seeds.length] as string;
         this.#nextSeed += 1;
-        if (this.#isLive(seed)) continue;
+        if (this.#isLive(seed)) {
+          this.#noteAnswered(seed);
+          continue;
+        }
         this.#resolve(seed);
         return;
       }
     });
+  }
+
+  /** All of a seed's addresses are those of live members, or our own. */
+  #noteAnswered(seed: string): void {
+    const { now } = this.#context;
+    const saidAt = this.#saidAt.get(seed);
+    if (saidAt !== undefined && now - saidAt < sayAgainMs) return;
+    this.#saidAt.set(seed, now);
+    this.#context.notify({ type: "seed", seed, reason: "answered" });
   }
 
   #resolve(seed: string): void {

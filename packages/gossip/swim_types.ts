@@ -197,11 +197,14 @@ export interface RefusalEvent {
   readonly detail: string;
 }
 
-/** A seed was called in vain: `silent` after an unanswered call, `unresolved` without an address. */
+/**
+ * A seed was called in vain: `silent` after an unanswered call, `unresolved` without an address. Or it is found:
+ * `answered` once every address that it stands for is that of a live member, or our own; said again now and then.
+ */
 export interface SeedEvent {
   readonly type: "seed";
   readonly seed: string;
-  readonly reason: "silent" | "unresolved";
+  readonly reason: "silent" | "unresolved" | "answered";
 }
 
 /** What `Swim` cannot do by itself. */

@@ -94,6 +94,7 @@ export const DEFAULTS: {
     bytes: 0,
     below: 0,
     copies: false,
+    anchored: false,
   }),
   DigestRequest: () => ({ level: 0, indexes: [] }),
   DigestReply: () => ({ level: 0, indexes: [], children: [] }),

@@ -139,6 +139,7 @@ export const SAMPLES: Messages = {
     bytes: 1000,
     below: 3,
     copies: true,
+    anchored: true,
   },
   DigestRequest: { level: 1, indexes: [0, 31, 200] },
   DigestReply: { level: 1, indexes: [3, 300], children: [ramp(256), ramp(256, 9)] },

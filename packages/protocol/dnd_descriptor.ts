@@ -174,6 +174,7 @@ export const descriptor: INamespace = {
                 bytes: { type: "uint64", id: 9 },
                 below: { type: "uint64", id: 10 },
                 copies: { type: "bool", id: 11 },
+                anchored: { type: "bool", id: 12 },
               },
             },
             DigestRequest: {

@@ -125,6 +125,12 @@ export const SUMMARY_STALLED = 1;
 export const SUMMARY_READY = 2;
 export const SUMMARY_DROPPED = 4;
 
+/** Ready, and not only because nobody who was to be asked has answered: what it has proven counts. */
+export const SUMMARY_ANCHORED = 8;
+
+/** Not anchored, for it has seeds that have never answered. */
+export const SUMMARY_AWAITS_SEEDS = 16;
+
 /** The local numbers that every ping and ack carries (RULES 11). */
 export interface Summary extends Unknown {
   readonly clock: number;
@@ -260,6 +266,9 @@ export interface ExchangeOpen extends Unknown {
 
   /** Whether the sender answers {@linkcode CopyWant}. */
   readonly copies: boolean;
+
+  /** As {@linkcode SUMMARY_ANCHORED}. */
+  readonly anchored: boolean;
 }
 
 export interface DigestRequest extends Unknown {

@@ -14,6 +14,8 @@ export interface Peer {
   state: "alive" | "suspect" | "stopped" | "dead" | "left" | "forgotten";
   stalled: boolean;
   ready: boolean;
+  /** What its own packets say of its seeds; absent: nothing yet. See `Readiness`. */
+  awaitsSeeds?: boolean;
 }
 
 /** See {@linkcode Context.crossings}. */

@@ -113,7 +113,15 @@ describe("the first copy (rule 12)", () => {
     const open = { heard: [], seen: 0, horizon: 0, clock: 0, reason: "join", counter: 0, keys: 0 };
     const frames = [
       { type: "memberPage", members: [], last: true },
-      { type: "exchangeOpen", ...open, ready: false, bytes: 0, below: 0, copies: true },
+      {
+        type: "exchangeOpen",
+        ...open,
+        ready: false,
+        bytes: 0,
+        below: 0,
+        copies: true,
+        anchored: true,
+      },
       { type: "copyWant", sequence: 1, after: "" },
       { type: "copyWant", sequence: 2, after: "" },
     ] as const;

@@ -123,6 +123,7 @@ export interface ExchangeResult {
   /** What a complete one proves. */
   readonly promise: ExchangePromise | undefined;
   readonly peerReady: boolean;
+  readonly peerAnchored: boolean;
   readonly terms: ExchangeTerms | undefined;
 }
 

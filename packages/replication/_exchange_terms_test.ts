@@ -14,6 +14,7 @@ function opening({ ready, seen, horizon, below = seen }: Side): OwnOpen {
     keys: 1,
     bytes: 1,
     copies: true,
+    anchored: true,
   };
   return { ...rest, ready, seen, horizon, below };
 }

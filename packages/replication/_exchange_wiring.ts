@@ -196,6 +196,7 @@ export class ExchangeWiring implements ExchangeHost {
       bytes: valueBytes,
       below: this.#seenFor.get(peer) ?? table.announcedSeen,
       copies: true,
+      anchored: this.#parts.promises.anchored,
     };
   }
 
@@ -300,7 +301,8 @@ export class ExchangeWiring implements ExchangeHost {
       const becomesReady = !promises.ready && result.peerReady;
       if (terms !== undefined && (terms.below || becomesReady))
         promises.adoptHorizon(terms.horizon);
-      readiness.handleComplete(session.peer, result.peerReady, now);
+      const { peerReady, peerAnchored } = result;
+      readiness.handleComplete(session.peer, { ready: peerReady, anchored: peerAnchored }, now);
       promises.persist(now);
       if (promises.ready) this.#cursor.end(now);
       this.#parts.onComplete(session, result, now);

@@ -47,7 +47,7 @@ export class Leaving {
 
   #left(now: number): void {
     this.#isUnderWay = false;
-    this.#parts.promises.setReady(false, false, now); // who comes back after leaving enters anew
+    this.#parts.promises.setReady({ ready: false }, now); // who comes back after leaving enters anew
     notify(this.#context, { type: "left", departed: this.#context.map.clock({ now }) });
   }
 

@@ -1,5 +1,5 @@
 import type { Summary } from "@dnd/protocol";
-import { SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
+import { SUMMARY_AWAITS_SEEDS, SUMMARY_READY, SUMMARY_STALLED } from "@dnd/protocol";
 import type { ClockCheck } from "./_clock_check.ts";
 import type { Context, Peer } from "./_context.ts";
 import { isReachable } from "./_context.ts";
@@ -53,6 +53,7 @@ export class Membership {
     if (peer !== undefined) {
       peer.ready = ready;
       peer.stalled = (summary.flags & SUMMARY_STALLED) !== 0;
+      peer.awaitsSeeds = (summary.flags & SUMMARY_AWAITS_SEEDS) !== 0;
     }
     table.merge(from, {
       state: "in",
@@ -63,6 +64,7 @@ export class Membership {
     });
     if (!table.isIn(from)) return;
     this.#parts.occasions.compare(from, summary, ready, now);
+    if (!this.#parts.promises.anchored) this.#parts.readiness.handleMembers(now);
   }
 
   /** The membership layer says something new of a member. */

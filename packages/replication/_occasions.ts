@@ -1,6 +1,6 @@
 import { ALGORITHM } from "@dnd/store/engine";
 import type { Summary } from "@dnd/protocol";
-import { SUMMARY_DROPPED, SUMMARY_STALLED } from "@dnd/protocol";
+import { SUMMARY_ANCHORED, SUMMARY_DROPPED, SUMMARY_STALLED } from "@dnd/protocol";
 import type { Context, Peer } from "./_context.ts";
 import { isReachable, promiseLimit } from "./_context.ts";
 import type { Comparison } from "./difference_detector.ts";
@@ -110,7 +110,8 @@ export class Occasions {
     const cutoff = promiseLimit(this.#context, now);
     table.complete(from, { clock: summary.clock, seen: summary.seen, cutoff });
     this.#completeAt.set(from, now);
-    this.#parts.readiness.handleComplete(from, ready, now);
+    const anchored = (summary.flags & SUMMARY_ANCHORED) !== 0;
+    this.#parts.readiness.handleComplete(from, { ready, anchored }, now);
     this.#parts.promises.touch();
     this.#differences.observe(from, "equal", now);
     this.#shown.delete(from);

@@ -20,8 +20,19 @@ interface Stored extends MemberSnapshot {
   readonly format: 1;
   readonly ready: boolean;
   readonly alone: boolean;
+  /** Absent in folders of before it was kept. */
+  readonly anchored?: boolean;
   /** The generation with which this node last entered through an exchange (rule 3). */
   readonly entered: number;
+}
+
+/** What {@linkcode Promises.setReady} takes. */
+export interface ReadyState {
+  readonly ready: boolean;
+  /** Only because nobody else was there; default `false`. */
+  readonly alone?: boolean;
+  /** See `Readiness`; default `false`. */
+  readonly anchored?: boolean;
 }
 
 /**
@@ -33,6 +44,7 @@ export class Promises {
   readonly #context: Context;
   #ready = false;
   #alone = false;
+  #anchored = false;
   #entered = 0;
   #dirty = false;
   #writing = false;
@@ -43,6 +55,9 @@ export class Promises {
 
   /** Whether there is anybody to call. */
   hasSeeds = false;
+
+  /** Whether all of them have answered once. */
+  seedsAnswered = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -56,6 +71,16 @@ export class Promises {
   /** Whether it is ready only because nobody else was there. */
   get alone(): boolean {
     return this.#alone;
+  }
+
+  /** Whether what it proves counts: see `Readiness`. */
+  get anchored(): boolean {
+    return this.#ready && this.#anchored;
+  }
+
+  /** Whether it waits for seeds of its own, to be anchored. */
+  get awaitsSeeds(): boolean {
+    return this.hasSeeds && !this.seedsAnswered && !this.anchored;
   }
 
   /** The generation with which this node last entered through an exchange. */
@@ -73,17 +98,13 @@ export class Promises {
     if (bytes === undefined) return;
     const stored = JSON.parse(new TextDecoder().decode(bytes)) as Stored;
     this.#context.table.restore(stored);
-    this.#ready = stored.ready;
-    this.#alone = stored.alone;
-    this.#context.table.alone = stored.alone;
+    this.#take(stored);
     this.#entered = stored.entered;
   }
 
-  setReady(ready: boolean, alone: boolean, now: number): void {
-    this.#ready = ready;
-    this.#alone = alone;
-    this.#context.table.alone = alone;
-    if (ready) this.#entered = this.#context.generation;
+  setReady(state: ReadyState, now: number): void {
+    this.#take({ alone: false, anchored: false, ...state });
+    if (state.ready) this.#entered = this.#context.generation;
     this.persist(now);
   }
 
@@ -114,8 +135,7 @@ export class Promises {
     const { map, table } = this.#context;
     // Who is not ready may not know the members yet: of an empty table everything is "seen".
     const clock = map.clock({ now });
-    if (this.#ready && !this.#hasNoContact)
-      table.advance(Math.min(clock, promiseLimit(this.#context, now)));
+    if (this.anchored) table.advance(Math.min(clock, promiseLimit(this.#context, now)));
     table.prune(map.horizon);
     const snapshot = table.snapshot();
     const stored: Stored = {
@@ -123,6 +143,7 @@ export class Promises {
       ...snapshot,
       ready: this.#ready,
       alone: this.#alone,
+      anchored: this.#anchored,
       entered: this.#entered,
     };
     try {
@@ -180,9 +201,22 @@ export class Promises {
     return this.#heldBack;
   }
 
-  /** Whose seeds are silent has a cluster somewhere, and cannot know what that holds. */
-  get #hasNoContact(): boolean {
-    return this.#alone && this.hasSeeds;
+  #take({
+    ready,
+    alone,
+    anchored = ready && !alone,
+  }: Pick<Stored, "ready" | "alone" | "anchored">): void {
+    this.#ready = ready;
+    this.#alone = alone;
+    this.#anchored = anchored;
+    this.#context.table.unproven = ready && (alone || !anchored);
+  }
+
+  /** Who waits for seeds: this node, or the member of which it has its readiness. */
+  #awaiting(): string {
+    const { peers, table } = this.#context;
+    if (this.awaitsSeeds) return table.self;
+    return table.others().find((id) => peers.get(id)?.awaitsSeeds !== false) ?? table.self;
   }
 
   #continue(): void {
@@ -191,14 +225,15 @@ export class Promises {
     this.#context.emit({ type: "schedule", token: "reap", delayMs: 0 });
   }
 
-  #noteHeldBack(by: string, late: boolean, now: number): void {
-    if (!late) {
+  #noteHeldBack(by: string, isLate: boolean, now: number): void {
+    if (!isLate) {
       this.#heldBack = undefined;
       return;
     }
     const { table } = this.#context;
-    const reason = this.#hasNoContact ? "no-contact" : "behind";
-    const member = by === table.self ? (table.leastHeard() ?? by) : by;
+    const reason = this.anchored ? "behind" : "no-contact";
+    const late = by === table.self ? (table.leastHeard() ?? by) : by;
+    const member = this.anchored ? late : this.#awaiting();
     if (this.#heldBack?.member !== member || this.#heldBack.reason !== reason) {
       this.#heldBack = { member, reason, since: now, warnedAt: -Infinity };
     }

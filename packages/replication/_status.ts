@@ -1,4 +1,9 @@
-import { SUMMARY_DROPPED, SUMMARY_READY } from "@dnd/protocol";
+import {
+  SUMMARY_ANCHORED,
+  SUMMARY_AWAITS_SEEDS,
+  SUMMARY_DROPPED,
+  SUMMARY_READY,
+} from "@dnd/protocol";
 import { ALGORITHM } from "@dnd/store/engine";
 import type { Context } from "./_context.ts";
 import type { ReplicatorParts } from "./_replicator_parts.ts";
@@ -12,7 +17,7 @@ import type { OutgoingSummary } from "./wire.ts";
  */
 export function makeSummary(
   context: Context,
-  parts: Pick<ReplicatorParts, "readiness" | "occasions" | "rumors">,
+  parts: Pick<ReplicatorParts, "readiness" | "promises" | "occasions" | "rumors">,
   now: number | undefined,
 ): OutgoingSummary {
   const { map, table, generation } = context;
@@ -27,6 +32,8 @@ export function makeSummary(
     horizon: map.horizon,
     flags:
       (parts.readiness.ready ? SUMMARY_READY : 0) |
+      (parts.promises.anchored ? SUMMARY_ANCHORED : 0) |
+      (parts.promises.awaitsSeeds ? SUMMARY_AWAITS_SEEDS : 0) |
       (parts.occasions.isUntold(parts.rumors.droppedAt) ? SUMMARY_DROPPED : 0),
     seen: table.announcedSeen,
   };

@@ -437,6 +437,7 @@ export class ExchangeSession implements SessionView {
       retryAfterMs: how.retryAfterMs ?? 0,
       promise: how.promise,
       peerReady: this.#peerOpen?.ready ?? false,
+      peerAnchored: this.#peerOpen?.anchored ?? false,
       terms: this.#terms,
     };
     if (how.closed !== true && (this.role === "opener" || how.error !== undefined)) {

@@ -32,11 +32,12 @@ export class MemberTable {
   #announcedHeard: ReadonlyMap<string, number> = new Map();
 
   /**
-   * Whether this node is ready only because nobody answered (rule 12): its `seen` then speaks of itself alone.
-   * Told to a cluster, it would say that this node has all that the cluster wrote, and whoever completes
-   * an exchange with it would take that over. So nothing is told, and the first complete exchange starts anew.
+   * Whether this node is ready only because nobody answered who was to be asked (rule 12): its `seen` then speaks
+   * of itself alone, or of few. Told to a cluster, it would say that this node has all that the cluster wrote, and
+   * whoever completes an exchange with it would take that over. So nothing is told, and the first complete exchange
+   * starts anew.
    */
-  alone = false;
+  unproven = false;
 
   constructor(self: string) {
     this.self = self;
@@ -58,9 +59,9 @@ export class MemberTable {
     return this.#seen;
   }
 
-  /** `seen` as last committed, and as it is told; 0 of a node that is alone. */
+  /** `seen` as last committed, and as it is told; 0 of one that is unproven. */
   get announcedSeen(): number {
-    return this.alone ? 0 : this.#announcedSeen;
+    return this.unproven ? 0 : this.#announcedSeen;
   }
 
   /** `heard` as last committed. */
@@ -180,7 +181,7 @@ export class MemberTable {
    */
   complete(peer: string, promise: ExchangePromise): void {
     const { cutoff } = promise;
-    if (this.alone) {
+    if (this.unproven) {
       this.#seen = 0;
       this.#announcedSeen = 0;
     }
@@ -215,7 +216,7 @@ export class MemberTable {
   watermark(): { readonly stamp: number; readonly heldBackBy: string } {
     let stamp = Infinity;
     let heldBackBy = this.self;
-    const own = this.alone && this.others().length > 0 ? 0 : this.#announcedSeen;
+    const own = this.unproven && this.others().length > 0 ? 0 : this.#announcedSeen;
     for (const [id, record] of this.#records) {
       if (record.state !== "in") continue;
       const seen = id === this.self ? own : record.seen;

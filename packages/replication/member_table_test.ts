@@ -78,7 +78,7 @@ describe("MemberTable (rule 1)", () => {
 
   it("who is alone and learns of others holds the watermark back until they have exchanged", () => {
     const made = table();
-    made.alone = true;
+    made.unproven = true;
     made.advance(100);
     made.announce(made.snapshot());
     expect(made.watermark().stamp).to.equal(100);
@@ -86,7 +86,7 @@ describe("MemberTable (rule 1)", () => {
     made.merge("b", { ...IN, seen: 500 });
     expect(made.watermark()).to.deep.equal({ stamp: 0, heldBackBy: "a" });
     made.complete("b", { clock: 600, seen: 500, cutoff: Infinity });
-    made.alone = false;
+    made.unproven = false;
     made.announce(made.snapshot());
     expect(made.watermark().stamp).to.equal(500);
   });

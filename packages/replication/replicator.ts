@@ -233,6 +233,11 @@ export class Replicator {
     return this.#do(() => this.#parts.readiness.handleSeeds(hasSeeds, now));
   }
 
+  /** All seeds of this node have answered by now, each at every address that it has: see `Readiness`. */
+  handleSeedsAnswered(now: number): ReplicationEffect[] {
+    return this.#do(() => this.#parts.readiness.handleSeedsAnswered(now));
+  }
+
   // ---------------------------------------------------------------------------------- questions
 
   /** The numbers that go into pings and acks (rule 11). `stalled` is the membership worker's to say. */

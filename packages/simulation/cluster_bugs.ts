@@ -2,7 +2,7 @@ import { isDown, Swim } from "@dnd/gossip";
 import { ExchangeSession, MemberTable, Outbox } from "@dnd/replication";
 import { VersionedMap } from "@dnd/store";
 import { DigestTree } from "@dnd/store/engine";
-import type { ClusterFault } from "./cluster_pace.ts";
+import type { ClusterFault, ClusterPace } from "./cluster_pace.ts";
 import { ClusterNode } from "./cluster_node.ts";
 import { DiskEngine } from "./disk_engine.ts";
 import { patch, patchMerge, patchSize } from "./_patch.ts";
@@ -34,6 +34,8 @@ export interface ClusterBug {
   readonly faults?: readonly ClusterFault[];
   /** Time of a commit, if it matters. */
   readonly commitMs?: number;
+  /** Where it shows, if that is rare. */
+  readonly at?: { readonly seed: number; readonly pace: ClusterPace };
   /** Patches; the result takes the patch out again. */
   readonly apply: () => () => void;
 }
@@ -193,6 +195,20 @@ export const CLUSTER_BUGS: readonly ClusterBug[] = [
     checker: "ready",
     faults: ["wipe"],
     apply: () => patch(ClusterNode.prototype, "hasSeeds" as "start", () => (): boolean => false),
+  },
+  {
+    name: "what two prove to each other counts while the seeds of one are silent",
+    rule: 12,
+    checker: "deletes",
+    at: { seed: 3655, pace: "churn" },
+    apply: () =>
+      patch(ClusterNode.prototype, "start", (original) => {
+        const patched: ClusterNode["start"] = function (this: ClusterNode) {
+          original.call(this);
+          this.perform(this.replicator.handleSeedsAnswered(this.now()));
+        };
+        return patched;
+      }),
   },
   {
     name: "a late rumor of something forgotten is taken, and deletes are forgotten early",

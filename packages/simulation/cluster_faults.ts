@@ -31,6 +31,7 @@ export class ClusterFaults {
   readonly #parts: ClusterFaultsParts;
   #happened = 0;
   #isFaulty = true;
+  readonly #forgotten: { readonly by: string; readonly id: string }[] = [];
 
   constructor(parts: ClusterFaultsParts) {
     this.#parts = parts;
@@ -156,8 +157,10 @@ export class ClusterFaults {
   #forget(host: SimulatedHost): void {
     const { gossip, replicator } = host.program as ClusterNode;
     const members = gossip.swim.members();
+    const up = members.filter(({ state }) => state === "alive" || state === "suspect");
+    const isUp = new Set(up.map(({ id }) => id));
     const here = new Set(
-      members.filter(({ state }) => state === "alive" || state === "suspect").map(({ id }) => id),
+      members.filter(({ state }) => state !== "left" && state !== "forgotten").map(({ id }) => id),
     );
     const victim = this.#pick(
       members.filter(({ state }) => state === "dead" || state === "stopped"),
@@ -168,6 +171,12 @@ export class ClusterFaults {
       .find((node) => node.gossip.id === victim.id);
     const known = there?.gossip.swim.members() ?? [];
     if (known.some(({ id, state }) => state === "forgotten" && here.has(id))) return;
+    // Its list of members may be older than its last start; what it has in its map is not.
+    const isMutual = this.#forgotten.some(
+      ({ by, id }) => id !== victim.id && here.has(id) && !isUp.has(by),
+    );
+    if (isMutual) return;
+    this.#forgotten.push({ by: gossip.id, id: victim.id });
     this.#parts.ledger.excuse(victim.id);
     const departed = replicator.departureStamp((host.program as ClusterNode).now());
     gossip.perform(gossip.swim.forget(victim.id, host.now(), { departed }));

@@ -73,6 +73,7 @@ export class ClusterNode implements Program {
   readonly #clock = new BelievedClock({ maxDriftMs: 500 });
   readonly #startedAt: number;
   readonly #seeded: boolean;
+  readonly #silentSeeds: Set<string>;
   #running = false;
   #readyTold = false;
   #skewed = false;
@@ -106,6 +107,7 @@ export class ClusterNode implements Program {
     });
     this.#startedAt = host.now();
     this.#seeded = seeds.length > 0;
+    this.#silentSeeds = new Set(seeds);
     this.map = new VersionedMap({ node: this.gossip.id, engine: this.engine });
     const generation = folder.get("generation") as number;
     const remembered = (folder.get("members") as Member[] | undefined) ?? [];
@@ -129,6 +131,7 @@ export class ClusterNode implements Program {
   start(): void {
     this.#running = true;
     this.perform(this.replicator.start(this.now()));
+    if (this.#silentSeeds.size === 0) this.perform(this.replicator.handleSeedsAnswered(this.now()));
     this.gossip.start();
     for (const view of this.gossip.swim.members()) {
       if (!view.self) this.perform(this.replicator.handleMember(view, this.now()));
@@ -340,6 +343,12 @@ export class ClusterNode implements Program {
         );
         return;
       }
+      case "seed":
+        if (event.reason !== "answered") return;
+        if (this.#silentSeeds.delete(event.seed) && this.#silentSeeds.size === 0) {
+          this.perform(replicator.handleSeedsAnswered(now));
+        }
+        return;
       case "removed":
         this.perform(replicator.handleMemberRemoved(event.member.id, now));
         return;

@@ -30,6 +30,7 @@ export class NoticeLog {
 
   /** @param now ms of a monotonic clock */
   tell(notice: GossipNotice, now: number): void {
+    if (notice.type === "seed" && notice.reason === "answered") return;
     const leftOut = this.#admit(kindOf(notice), now);
     if (leftOut === undefined) return;
     const more = leftOut === 0 ? {} : { leftOut };

@@ -1,5 +1,10 @@
 import type { GossipNode } from "@dnd/gossip";
-import { SUMMARY_DROPPED, SUMMARY_READY } from "@dnd/protocol";
+import {
+  SUMMARY_ANCHORED,
+  SUMMARY_AWAITS_SEEDS,
+  SUMMARY_DROPPED,
+  SUMMARY_READY,
+} from "@dnd/protocol";
 import type { Replicator } from "@dnd/replication";
 import type { NodeLogger } from "../node_logger.ts";
 
@@ -52,6 +57,8 @@ export class SummaryTeller {
       gossip.setSummary({
         ...{ clock, counter, digest, algorithm, scope, horizon, seen, ready },
         dropped: (flags & SUMMARY_DROPPED) !== 0,
+        anchored: (flags & SUMMARY_ANCHORED) !== 0,
+        awaitsSeeds: (flags & SUMMARY_AWAITS_SEEDS) !== 0,
       });
       this.#tellFlags(ready, replicator.status().skewed);
     } catch (error) {

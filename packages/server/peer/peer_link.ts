@@ -18,6 +18,7 @@ import { flatten, replicationFigures } from "./_figures.ts";
 import { handleGossipEvent } from "./_handle_gossip_event.ts";
 import { clusterMember, isUp, wireMember } from "./_member_records.ts";
 import { NoticeLog } from "./_notice_log.ts";
+import { SeedWatch } from "./_seed_watch.ts";
 import { SetAside } from "./_set_aside.ts";
 import { startGossip } from "./_start_gossip.ts";
 import { SummaryTeller } from "./_summary_teller.ts";
@@ -48,6 +49,7 @@ export class PeerLink implements ClusterLink {
   readonly #awaited: Awaited;
   readonly #memory: MemberMemory;
   readonly #aside: SetAside;
+  readonly #seeds: SeedWatch;
   readonly #readyWaiters: (() => void)[] = [];
   #summary: SummaryTeller | undefined;
   #stopMeter: (() => void) | undefined;
@@ -63,6 +65,7 @@ export class PeerLink implements ClusterLink {
     this.#now = parts.clock.now;
     this.#gossip = gossip;
     const seeds = options.seeds.filter((seed) => seed !== gossip.address);
+    this.#seeds = new SeedWatch(seeds);
     this.#replicator = new Replicator(
       {
         map,
@@ -196,7 +199,9 @@ export class PeerLink implements ClusterLink {
       const why = error instanceof Error ? error.message : String(error);
       throw new DndError("invalid-argument", why, { status: 400, cause: error });
     }
+    this.#seeds.add(peers.filter((peer) => peer !== this.#gossip.address));
     this.#driver.run(this.#replicator.handleSeeds(true, this.#now()));
+    this.#tellSeeds(this.#seeds.isDone);
   }
 
   async leave(_options: CallOptions): Promise<void> {
@@ -270,7 +275,11 @@ export class PeerLink implements ClusterLink {
     const hear = { gossip, replicator, now: this.#now, memory: this.#memory, parts: this.#parts };
     gossip.onEvent((event) => this.#driver.run(handleGossipEvent(event, hear)));
     const notices = new NoticeLog(this.#parts.logger);
-    gossip.onNotice((notice) => notices.tell(notice, performance.now()));
+    gossip.onNotice((notice) => {
+      notices.tell(notice, performance.now());
+      this.#tellSeeds(this.#seeds.hear(notice));
+    });
+    this.#tellSeeds(this.#seeds.isDone);
     gossip.onSummary(({ from, summary, wall, rttMs }) => {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
       this.#driver.run(replicator.handleSummary(from, summary, { now: this.#now(), ...times }));
@@ -292,6 +301,10 @@ export class PeerLink implements ClusterLink {
       },
     });
     this.#stopMeter = meterDelay((delayMs) => replicator.handleDelay(delayMs));
+  }
+
+  #tellSeeds(haveAnswered: boolean): void {
+    if (haveAnswered) this.#driver.run(this.#replicator.handleSeedsAnswered(this.#now()));
   }
 
   /** What the pings say is brought up to date soon: there is a ping or an ack only now and then. */
