@@ -224,13 +224,29 @@ export class Exchanges {
       this.request(peer, reason, now);
       return;
     }
+    // Whoever joins can have it of any ready member: one that is frozen in the middle is known to be so by its
+    // pings only later, and whom it asks next is as good.
+    const next = reason === "join" ? (this.#otherSource(peer) ?? peer) : peer;
     if (result.code === "busy") {
       const wait = Math.min(MAX_BUSY_MS, Math.max(result.retryAfterMs, BUSY_MS));
-      this.request(peer, reason, now, wait * (0.5 + this.#context.prng()));
+      this.request(next, reason, now, wait * (0.5 + this.#context.prng()));
+      return;
+    }
+    if (next !== peer) {
+      this.request(next, reason, now);
       return;
     }
     if (reason !== "periodic" && reason !== "operator")
       this.request(peer, reason, now, BUSY_MS * this.#context.prng());
+  }
+
+  /** A ready member that the copy may come from, other than this one; at random. */
+  #otherSource(peer: string): string | undefined {
+    const others: string[] = [];
+    for (const other of this.#context.peers.values()) {
+      if (other.id !== peer && other.ready && isReachable(other)) others.push(other.id);
+    }
+    return others[Math.floor(this.#context.prng() * others.length)];
   }
 
   /** Whether a session came near a limit by what was measured here: a peer may say so at once, each time. */
