@@ -3,8 +3,9 @@ import { describe, it } from "mocha";
 import { TestCluster, type TestNode } from "./_test_utils.ts";
 
 /** Its process is stopped: the kernel takes what comes, and nobody reads it. Its pings are still answered for a while. */
-function freeze(node: TestNode): void {
+function freeze(node: TestNode): () => void {
   node.replicator.handleFrame = () => [];
+  return () => Reflect.deleteProperty(node.replicator, "handleFrame");
 }
 
 describe("a node that joins (rule 12)", () => {
@@ -32,14 +33,13 @@ describe("a node that joins (rule 12)", () => {
     const cluster = new TestCluster({ nodes: 1, stallMs: 5000 });
     const [a] = cluster.nodes as [TestNode];
     cluster.put(a, "key", "value");
-    const thaw = a.replicator.handleFrame;
-    freeze(a);
+    const thaw = freeze(a);
     const joining = cluster.add({ hasSeeds: true });
     cluster.meet(joining, a);
     cluster.meet(a, joining);
     cluster.run(12_000);
     expect(joining.replicator.ready).to.equal(false);
-    a.replicator.handleFrame = thaw;
+    thaw();
     expect(cluster.run(10_000, () => joining.replicator.ready)).to.equal(true);
     expect(joining.map.size).to.equal(1);
   });
