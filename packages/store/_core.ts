@@ -1,10 +1,11 @@
-import type { Batch, Engine, EntryChange, LeafCorrection } from "./engine.ts";
+import type { Engine, EntryChange, LeafCorrection } from "./engine.ts";
 import { CEILING_LEAD, MAX_NAMES } from "./_sizes.ts";
 import { DamagedError } from "./engine.ts";
 import { DigestTree } from "./digest_tree.ts";
 import { HybridClock } from "./hybrid_clock.ts";
 import { MAX_VALUE_BYTES } from "./limits.ts";
 import type { MapState } from "./map_state.ts";
+import { makeEntry } from "./_make_entry.ts";
 import { MemoryEngine } from "./memory_engine.ts";
 import type { NowOptions, VersionedMapOptions } from "./map_options.ts";
 import { msOf, stampOf } from "./version.ts";
@@ -44,6 +45,14 @@ export class Core {
   };
   readonly refusedByNode: Map<string, number> = new Map<string, number>();
 
+  /**
+   * One entry of each usual form, without TTL. V8 throws optimized code away when the last object of a form that it
+   * was made for is collected, and entries live briefly: each full collection made puts and gets slow anew.
+   */
+  readonly usual: readonly StoredEntry[] = [undefined, ""].map((contentType) =>
+    makeEntry({ key: "", value: NO_BYTES, version: { time: 0, node: "" }, contentType }, 0),
+  );
+
   readonly #wallClock: (() => number) | undefined;
 
   constructor(options: VersionedMapOptions) {
@@ -82,7 +91,7 @@ export class Core {
   /** Bytes that may lie in a frame or a pool that somebody else writes into, as they are handed to the engine. */
   copy(bytes: Uint8Array): Uint8Array {
     if (bytes.length === 0) return NO_BYTES;
-    return this.engine.copiesValues === true ? bytes : new Uint8Array(bytes);
+    return this.engine.copiesValues ? bytes : new Uint8Array(bytes);
   }
 
   /** A stamp for a local write, below the durable ceiling (rule 7). */
@@ -130,16 +139,9 @@ export class Core {
       this.#tally(change.entry, 1);
     }
     state.clock = this.clock.last;
-    const wall = extras.now === undefined ? 0 : stampOf(extras.now);
-    const batch: Batch = {
-      changes,
-      state,
-      ceiling: Math.max(this.clock.last, wall) + CEILING_LEAD,
-      lowerCeiling: extras.lowerCeiling,
-      meta: extras.meta,
-      corrections: extras.corrections,
-    };
-    this.engine.write(batch);
+    const { now = 0, lowerCeiling, meta, corrections } = extras;
+    const ceiling = Math.max(this.clock.last, stampOf(now)) + CEILING_LEAD;
+    this.engine.write({ changes, state, ceiling, lowerCeiling, meta, corrections });
     for (const { entry, previous, damagedHead } of changes) {
       const out = previous ?? damagedHead;
       this.tree.toggle(
@@ -148,7 +150,7 @@ export class Core {
         (entry?.fingerprintLow ?? 0) ^ (out?.fingerprintLow ?? 0),
       );
     }
-    for (const { leaf, high, low } of extras.corrections ?? []) this.tree.toggle(leaf, high, low);
+    corrections?.forEach(({ leaf, high, low }) => this.tree.toggle(leaf, high, low));
   }
 
   /** Tells the watchers what was written. */
@@ -162,15 +164,15 @@ export class Core {
   /** Counts a refused entry under the node that made it (rule 8), with bounded memory. */
   countRefused(node: string): void {
     this.counts.refused += 1;
-    const known = this.refusedByNode.has(node) || this.refusedByNode.size < MAX_NAMES;
-    const name = known ? node : "*";
-    this.refusedByNode.set(name, (this.refusedByNode.get(name) ?? 0) + 1);
+    const counts = this.refusedByNode;
+    const name = counts.has(node) || counts.size < MAX_NAMES ? node : "*";
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
 
   #tally(entry: StoredEntry | undefined, sign: 1 | -1): void {
     if (entry === undefined) return;
     const { state } = this;
-    if (entry.deleted === true) state.tombstones += sign;
+    if (entry.deleted) state.tombstones += sign;
     else if (entry.stripped) state.expired += sign;
     else state.live += sign;
     state.valueBytes += sign * entry.value.length;

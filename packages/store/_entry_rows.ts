@@ -108,7 +108,7 @@ export class EntryRows {
     words[at + FINGERPRINT_HIGH] = marks.fingerprintHigh;
     words[at + FINGERPRINT_LOW] = marks.fingerprintLow;
     words[at + FLAGS] =
-      (entry.deleted === true ? DELETED : 0) |
+      (entry.deleted ? DELETED : 0) |
       (marks.stripped ? STRIPPED : 0) |
       (expiresAt > 0 ? EXPIRING : 0);
     this.#keepValue(row, entry.value);

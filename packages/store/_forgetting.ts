@@ -57,7 +57,9 @@ export function forgetEntries(
   entries: Iterable<{ readonly key: string; readonly version: Version }>,
 ): Entry[] {
   const held = new Map<string, StoredEntry>();
-  for (const { key, version } of entries) {
+  for (const item of entries) {
+    checkObject("entry", item);
+    const { key, version } = item;
     checkKey(key);
     checkObject("version", version);
     const entry = core.readForWrite(key);

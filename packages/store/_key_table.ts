@@ -48,17 +48,17 @@ export class KeyTable {
     return this.#crowds.get(keyHash >>> 17)?.get(key)?.row ?? -1;
   }
 
-  /** Adds a key that is not here. */
-  add(key: string, keyHash: number, row: number): void {
+  /** Adds the key of a row, which is not here. */
+  add(keyHash: number, row: number): void {
     if (4 * (this.#used + 1) > this.#cells.length) this.#rebuild();
     this.#size += 1;
-    this.#insert(key, keyHash, row);
+    this.#insert(keyHash, row);
   }
 
   /** Takes out a key that is here. */
   remove(key: string, keyHash: number): void {
     this.#size -= 1;
-    if (this.#crowds.get(keyHash >>> 17)?.delete(key) === true) return;
+    if (this.#crowds.get(keyHash >>> 17)?.delete(key)) return;
     this.#cells[this.#cell(key, keyHash) + 1] = GONE;
   }
 
@@ -85,13 +85,6 @@ export class KeyTable {
     return found;
   }
 
-  clear(): void {
-    this.#crowds.clear();
-    this.#cells.fill(0);
-    this.#used = 0;
-    this.#size = 0;
-  }
-
   /** Where the cell of a key is; -1 if it has none. */
   #cell(key: string, keyHash: number): number {
     const cells = this.#cells;
@@ -106,7 +99,7 @@ export class KeyTable {
     return -1;
   }
 
-  #insert(key: string, keyHash: number, row: number): void {
+  #insert(keyHash: number, row: number): void {
     const cells = this.#cells;
     let at = (keyHash >>> this.#shift) << 1;
     for (let i = 0; i < MAX_PROBES; i += 1) {
@@ -121,7 +114,7 @@ export class KeyTable {
     }
     const leaf = keyHash >>> 17;
     const crowd: Crowd = this.#crowds.get(leaf) ?? new Map<string, Crowded>();
-    this.#crowds.set(leaf, crowd.set(key, { keyHash, row }));
+    this.#crowds.set(leaf, crowd.set(this.#keys[row] ?? "", { keyHash, row }));
   }
 
   #rebuild(): void {
@@ -135,10 +128,10 @@ export class KeyTable {
     this.#crowds.clear();
     for (let at = 0; at < cells.length; at += 2) {
       const row = (cells[at + 1] ?? 0) - 1;
-      if (row >= 0) this.#insert(this.#keys[row] ?? "", cells[at] ?? 0, row);
+      if (row >= 0) this.#insert(cells[at] ?? 0, row);
     }
     for (const crowd of crowds) {
-      for (const [key, { keyHash, row }] of crowd) this.#insert(key, keyHash, row);
+      for (const { keyHash, row } of crowd.values()) this.#insert(keyHash, row);
     }
   }
 }

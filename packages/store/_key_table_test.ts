@@ -10,7 +10,7 @@ class Pair {
 
   add(key: string, keyHash: number): void {
     const row = this.keys.push(key) - 1;
-    this.table.add(key, keyHash, row);
+    this.table.add(keyHash, row);
     this.model.set(key, row);
   }
 

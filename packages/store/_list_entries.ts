@@ -44,6 +44,6 @@ export function* scanAll(
 
 /** Whether an entry reads as there: neither deleted nor expired. */
 export function isLive(entry: StoredEntry, now: number): boolean {
-  if (entry.deleted === true) return false;
+  if (entry.deleted) return false;
   return entry.expiresAt === undefined || (entry.expiresAt > now && !entry.stripped);
 }

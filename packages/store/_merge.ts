@@ -2,7 +2,7 @@ import type { MergeOptions, MergeResult, RefusalReason } from "./map_options.ts"
 import { MAX_CHANGES, MAX_CHANGES_IN_MEMORY } from "./_sizes.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import { aheadMs, type Core, type WriteExtras } from "./_core.ts";
-import { checkEntry, checkKey, checkMeta, checkTime } from "./_check.ts";
+import { checkEntry, checkKey, checkMeta, checkTime, convert } from "./_check.ts";
 import { finishEntry, stripEntry } from "./_make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
 import type { EntryChange } from "./engine.ts";
@@ -25,7 +25,7 @@ export function mergeInto(
   options: MergeOptions = {},
 ): MergeResult[] {
   const { clock, engine, state } = core;
-  const list = [...entries];
+  const list = convert("entries", entries, "an iterable", () => [...entries]);
   const now = core.now(options);
   const { expiryNow = now, trustedNow = now, rumor } = options;
   checkTime("trustedNow", trustedNow);
@@ -69,17 +69,13 @@ export function mergeInto(
     }
     const held = core.readForWrite(key);
     // it may be what a reaped delete deleted (rule 1)
-    if (held === undefined && rumor === true && time <= state.horizon) return "below-horizon";
+    if (held === undefined && rumor && time <= state.horizon) return "below-horizon";
     const isNew = !held || wins(entry, held);
     const stored = isNew ? store(core, entry, { trusted, expiryNow }) : undefined;
     if (isNew && stored === undefined) return "hash";
     if (own && isNew && time > clock.last) reports.push(() => options.onCopy?.(entry)); // rule 19
     clock.observe(time);
-    if (!isNew) {
-      core.counts.superseded += 1;
-      return "superseded";
-    }
-    core.counts.applied += 1;
+    if (!isNew) return "superseded";
     marks[mark] = lastMark;
     if (changes.push({ key, entry: stored, previous: held ?? undefined }) >= maxChanges) flush();
     return "applied";
@@ -88,6 +84,7 @@ export function mergeInto(
   for (const entry of list) {
     const result = mergeOne(entry);
     if (result === "applied" || result === "superseded") {
+      core.counts[result] += 1;
       results.push(result);
       continue;
     }

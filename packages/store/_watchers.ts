@@ -37,7 +37,7 @@ export class Watchers {
     });
     this.#all.add(watcher);
     signal?.addEventListener("abort", end, { once: true });
-    if (signal?.aborted === true) end();
+    if (signal?.aborted) end();
     return watcher;
   }
 
@@ -59,6 +59,6 @@ export class Watchers {
 
 /** The change that an entry stands for. */
 export function eventOf(entry: StoredEntry): EntryEvent {
-  const type = entry.deleted === true ? "delete" : entry.stripped ? "expire" : "put";
+  const type = entry.deleted ? "delete" : entry.stripped ? "expire" : "put";
   return { type, key: entry.key, entry, counter: entry.counter };
 }

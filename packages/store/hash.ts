@@ -89,7 +89,7 @@ let tailNode = "";
 let tailEnd = 4;
 
 /** The key that was hashed last, and what came out. */
-let hashedKey = "";
+let hashedKey: string | undefined;
 let hashedHigh = 0;
 let hashedLow = 0;
 
@@ -100,7 +100,7 @@ let hashedLow = 0;
  * lone surrogate. Nothing was hashed then.
  */
 export function hashKey(key: string): number {
-  if (key === hashedKey && key !== "") {
+  if (key === hashedKey) {
     result[0] = hashedHigh;
     result[1] = hashedLow;
     return keyLength;
@@ -157,7 +157,7 @@ export function hashContent(content: Content): void {
   begin();
   words[0] = words[1] = words[2] = 0;
   let end = 12;
-  if (content.deleted === true) words[0] = 1;
+  if (content.deleted) words[0] = 1;
   if (expiresAt !== undefined) {
     words[0] |= swap(Math.floor(expiresAt / 0x100000000));
     words[1] = swap(expiresAt);

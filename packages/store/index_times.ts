@@ -7,7 +7,7 @@ import { stampOf } from "./version.ts";
  * @returns `undefined` if it does not belong there: tombstones, stripped entries, those without a TTL
  */
 export function expiryIndexTime(entry: StoredEntry): number | undefined {
-  return entry.stripped || entry.deleted === true ? undefined : entry.expiresAt;
+  return entry.stripped || entry.deleted ? undefined : entry.expiresAt;
 }
 
 /**

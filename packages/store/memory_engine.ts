@@ -52,7 +52,7 @@ export class MemoryEngine implements Engine {
   readonly copiesValues: boolean = true;
 
   readonly #rows = new EntryRows();
-  readonly #table: KeyTable = new KeyTable(this.#rows.keys);
+  #table: KeyTable = new KeyTable(this.#rows.keys);
   readonly #order: KeyOrder = new KeyOrder(this.#rows, (key) => this.#find(key));
   readonly #times: Readonly<Record<TimeIndex, SortedChunks<TimedRow>>> = {
     expiry: new SortedChunks(compareTimes),
@@ -84,7 +84,8 @@ export class MemoryEngine implements Engine {
     const row = this.#find(key);
     if (row !== NONE) return this.#rows.entry(row);
     this.admit();
-    if (this.#isDamaged(key)) throw new DamagedError(key, { marked: true });
+    if (this.#damaged.size > 0 && this.#damaged.has(key))
+      throw new DamagedError(key, { marked: true });
     this.#missing = key;
     return undefined;
   }
@@ -162,11 +163,7 @@ export class MemoryEngine implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#table.clear(); // what is read from now on is missing, and says why
-  }
-
-  #isDamaged(key: string): boolean {
-    return this.#damaged.size > 0 && this.#damaged.has(key);
+    this.#table = new KeyTable([]); // what is read from now on is missing, and says why
   }
 
   #find(key: string): number {
@@ -181,7 +178,7 @@ export class MemoryEngine implements Engine {
   #apply({ key, entry, damaged, damagedHead }: EntryChange): void {
     if (entry !== undefined) this.#put(entry);
     else this.#remove(key);
-    if (damaged === true) this.#damaged.set(key, damagedHead);
+    if (damaged) this.#damaged.set(key, damagedHead);
   }
 
   #put(entry: StoredEntry): void {
@@ -191,9 +188,9 @@ export class MemoryEngine implements Engine {
     if (row === NONE) {
       this.#missing = undefined;
       row = rows.add(entry);
-      this.#table.add(key, keyHash, row);
+      this.#table.add(keyHash, row);
       this.#order.add(key);
-      if (this.#isDamaged(key)) this.#damaged.delete(key);
+      if (this.#damaged.size > 0) this.#damaged.delete(key);
     } else {
       if (rows.isTimed(row)) this.#setTimes(row, "remove");
       rows.replace(row, entry);

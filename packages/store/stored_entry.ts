@@ -70,7 +70,7 @@ export class StoredEntry implements Entry, Head {
     this.#marks = marks;
     if (fields.contentType !== undefined) this.contentType = fields.contentType;
     if (fields.expiresAt !== undefined) this.expiresAt = fields.expiresAt;
-    if (fields.deleted === true) this.deleted = true;
+    if (fields.deleted) this.deleted = true;
     if (fields.extra !== undefined) this.extra = fields.extra;
   }
 
