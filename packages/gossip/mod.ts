@@ -23,6 +23,7 @@ export * from "./membership_error.ts";
 export * from "./peer_stream.ts";
 export * from "./peer_stream_error.ts";
 export * from "./seed_resolver.ts";
+export * from "./seed_watch.ts";
 export * from "./shared_state.ts";
 export * from "./swim.ts";
 export * from "./swim_accusations.ts";

@@ -4,12 +4,12 @@
  * a node join whenever its seed comes up.
  */
 import { MEMBER_VOLATILE } from "@dnd/protocol";
+import { MAX_SEEDS } from "./seed_watch.ts";
 import type { Calls } from "./swim_calls.ts";
 import type { Exchanger } from "./swim_exchanger.ts";
 import type { SwimContext } from "./swim_context.ts";
 import type { MemberRecord } from "./swim_members.ts";
 
-const maxSeeds = 64;
 const maxAddresses = 64;
 const firstCalls = 5;
 /** That a seed has answered is said again after so long: a host that was blocked may have missed it. */
@@ -54,10 +54,11 @@ export class Caller {
   /** Calls further seeds at once, and from now on. */
   addSeeds(seeds: readonly string[]): void {
     for (const seed of seeds) {
-      if (this.#seeds.includes(seed) || this.#seeds.length >= maxSeeds) continue;
+      this.#saidAt.delete(seed); // whoever names it now has not heard that it answered before
+      if (this.#seeds.includes(seed) || this.#seeds.length >= MAX_SEEDS) continue;
       this.#seeds.push(seed);
     }
-    for (const seed of seeds.slice(0, maxSeeds)) this.#resolve(seed);
+    for (const seed of seeds.slice(0, MAX_SEEDS)) this.#resolve(seed);
   }
 
   /** The driver resolved a seed: calls one of its addresses, at random, that is no live member. */

@@ -232,12 +232,8 @@ export class Exchanges {
       this.request(next, reason, now, wait * (0.5 + this.#context.prng()));
       return;
     }
-    if (next !== peer) {
-      this.request(next, reason, now);
-      return;
-    }
     if (reason !== "periodic" && reason !== "operator")
-      this.request(peer, reason, now, BUSY_MS * this.#context.prng());
+      this.request(next, reason, now, BUSY_MS * this.#context.prng());
   }
 
   /** A ready member that the copy may come from, other than this one; at random. */

@@ -29,6 +29,16 @@ describe("a node that joins (rule 12)", () => {
     });
   }
 
+  it("asks now and then, not without a pause, where all refuse", () => {
+    const cluster = new TestCluster({ nodes: 3 });
+    const sources = [...cluster.nodes];
+    const joining = cluster.add({ hasSeeds: true });
+    cluster.connected = (x, y) => x !== joining.id && y !== joining.id;
+    for (const other of sources) cluster.meet(joining, other);
+    cluster.run(10_000);
+    expect(joining.replicator.metrics.exchangesOpened).to.be.within(10, 100);
+  });
+
   it("asks the same one again if there is no other", () => {
     const cluster = new TestCluster({ nodes: 1, stallMs: 5000 });
     const [a] = cluster.nodes as [TestNode];

@@ -144,7 +144,8 @@ export class Occasions {
     const busy = [...exchanges.sessions.values()].some(
       (session) => session.role === "opener" && session.reason === "join",
     );
-    if (!busy) exchanges.request(peer.id, "join", now);
+    // One that is asked for is of a member that was chosen: the last one may have been silent.
+    if (!busy && exchanges.wanted("join") === 0) exchanges.request(peer.id, "join", now);
   }
 
   /**

@@ -314,13 +314,9 @@ export class ExchangeSession implements SessionView {
     this.bytesReceived += bytes;
     this.received += entries.length;
     const taken = terms.peerBelow ? entries.filter((entry) => this.#isWelcome(entry)) : entries;
-    // Deletes may have been forgotten since the terms were made. What comes now and lies between the two
-    // horizons was sent before, and is treated as a late rumor (rule 1).
-    const isLate = ({ version }: Entry): boolean => version.time > terms.horizon;
-    const rose = this.#host.map.horizon > terms.horizon;
-    const late = rose ? taken.filter(isLate) : [];
-    this.#merge(rose ? taken.filter((entry) => !isLate(entry)) : taken, { now, late: false });
-    this.#merge(late, { now, late: true });
+    // Deletes may have been forgotten since the terms were made, of values that are older than the terms too: what
+    // comes now is treated as a late rumor (rule 1).
+    this.#merge(taken, { now, late: this.#host.map.horizon > terms.horizon });
     const last = entries.at(-1);
     if (last !== undefined && this.#walk?.isCopying === true) {
       this.#host.copied(last.key, bytes, now);

@@ -13,7 +13,7 @@ import {
   type ReplicationOptions,
   Replicator,
 } from "@dnd/replication";
-import type { ProfileName, SwimEvent } from "@dnd/gossip";
+import { SeedWatch, type ProfileName, type SwimEvent } from "@dnd/gossip";
 import type {
   Parcel,
   Program,
@@ -73,7 +73,7 @@ export class ClusterNode implements Program {
   readonly #clock = new BelievedClock({ maxDriftMs: 500 });
   readonly #startedAt: number;
   readonly #seeded: boolean;
-  readonly #silentSeeds: Set<string>;
+  readonly #seeds: SeedWatch;
   #running = false;
   #readyTold = false;
   #skewed = false;
@@ -107,7 +107,7 @@ export class ClusterNode implements Program {
     });
     this.#startedAt = host.now();
     this.#seeded = seeds.length > 0;
-    this.#silentSeeds = new Set(seeds);
+    this.#seeds = new SeedWatch(seeds);
     this.map = new VersionedMap({ node: this.gossip.id, engine: this.engine });
     const generation = folder.get("generation") as number;
     const remembered = (folder.get("members") as Member[] | undefined) ?? [];
@@ -131,7 +131,7 @@ export class ClusterNode implements Program {
   start(): void {
     this.#running = true;
     this.perform(this.replicator.start(this.now()));
-    if (this.#silentSeeds.size === 0) this.perform(this.replicator.handleSeedsAnswered(this.now()));
+    if (this.#seeds.isDone) this.perform(this.replicator.handleSeedsAnswered(this.now()));
     this.gossip.start();
     for (const view of this.gossip.swim.members()) {
       if (!view.self) this.perform(this.replicator.handleMember(view, this.now()));
@@ -344,10 +344,7 @@ export class ClusterNode implements Program {
         return;
       }
       case "seed":
-        if (event.reason !== "answered") return;
-        if (this.#silentSeeds.delete(event.seed) && this.#silentSeeds.size === 0) {
-          this.perform(replicator.handleSeedsAnswered(now));
-        }
+        if (this.#seeds.hear(event)) this.perform(replicator.handleSeedsAnswered(now));
         return;
       case "removed":
         this.perform(replicator.handleMemberRemoved(event.member.id, now));

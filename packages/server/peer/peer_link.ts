@@ -5,7 +5,7 @@ import {
   type CopyProgress,
   type Explanation,
 } from "@dnd/client";
-import type { GossipNode } from "@dnd/gossip";
+import { SeedWatch, type GossipNode } from "@dnd/gossip";
 import { Replicator, type HeldBack, type ReplicationEvent } from "@dnd/replication";
 import type { Entry } from "@dnd/store";
 import type { Followed, FollowOptions } from "../node_core.ts";
@@ -18,7 +18,6 @@ import { flatten, replicationFigures } from "./_figures.ts";
 import { handleGossipEvent } from "./_handle_gossip_event.ts";
 import { clusterMember, isUp, wireMember } from "./_member_records.ts";
 import { NoticeLog } from "./_notice_log.ts";
-import { SeedWatch } from "./_seed_watch.ts";
 import { SetAside } from "./_set_aside.ts";
 import { startGossip } from "./_start_gossip.ts";
 import { SummaryTeller } from "./_summary_teller.ts";

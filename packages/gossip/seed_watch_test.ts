@@ -1,9 +1,9 @@
-import type { GossipNotice } from "@dnd/gossip";
 import { expect } from "chai";
 import { describe, it } from "mocha";
-import { SeedWatch } from "./_seed_watch.ts";
+import { MAX_SEEDS, SeedWatch } from "./seed_watch.ts";
+import type { SeedEvent } from "./swim_types.ts";
 
-const of = (seed: string, reason: "silent" | "answered"): GossipNotice => ({
+const of = (seed: string, reason: "silent" | "answered"): SeedEvent => ({
   type: "seed",
   seed,
   reason,
@@ -20,6 +20,15 @@ describe("SeedWatch()", () => {
     watch.add(["c:5000"]);
     expect(watch.isDone).to.equal(false);
     expect(watch.hear(of("c:5000", "answered"))).to.equal(true);
+  });
+
+  it("waits for no more seeds than are called again", () => {
+    const names = Array.from({ length: MAX_SEEDS + 1 }, (_, i) => `seed-${i}:5000`);
+    const watch = new SeedWatch(names);
+    const done = names.slice(0, MAX_SEEDS).map((seed) => watch.hear(of(seed, "answered")));
+    expect(done.indexOf(true)).to.equal(MAX_SEEDS - 1);
+    watch.add(names.slice(0, 1)); // named again: it has to answer again
+    expect(watch.isDone).to.equal(false);
   });
 
   it("has nothing to wait for without seeds", () => {
