@@ -10,11 +10,11 @@ const MAX_FAILURES = 1000;
 /**
  * Sends lines in requests of about a mebibyte each, one after the other, and adds up the answers.
  *
- * @param lines the lines
+ * @param lines the lines; one that is a string is sent as it is, and may be anything but two lines
  * @param send sends one body and gives the node's answer
  */
 export async function importLines(
-  lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
+  lines: Iterable<ExportLine | string> | AsyncIterable<ExportLine | string>,
   send: (body: string, imported: number) => Promise<Readonly<Record<string, unknown>>>,
 ): Promise<ImportResult> {
   let imported = 0;
@@ -36,11 +36,19 @@ export async function importLines(
     chars = 0;
   };
   for await (const line of lines) {
-    const text = JSON.stringify(line) + "\n";
+    const text = (typeof line === "string" ? checkLine(line) : JSON.stringify(line)) + "\n";
     chunk.push(text);
     chars += text.length;
     if (chars >= CHUNK_CHARS) await flush();
   }
   if (chunk.length > 0) await flush();
   return { imported, failed, failedCount };
+}
+
+/** One with a line feed in it would shift the numbers of all that follow. */
+function checkLine(line: string): string {
+  if (!line.includes("\n")) return line;
+  throw new TypeError(
+    `Cannot import: a line has a line feed in it: ${JSON.stringify(line.slice(0, 60))}`,
+  );
 }

@@ -147,7 +147,7 @@ export class HttpOperations implements Operations {
   }
 
   async import(
-    lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
+    lines: Iterable<ExportLine | string> | AsyncIterable<ExportLine | string>,
     options: ImportOptions = {},
   ): Promise<ImportResult> {
     checkOptions("import", options, importChecks);

@@ -179,9 +179,9 @@ export interface Operations {
   explain(key: string, options?: CallOptions): Promise<Explanation>;
   /** All entries in key order, as lines that `import()` takes. */
   export(options?: ExportOptions): AsyncIterableIterator<ExportLine>;
-  /** Stores lines of an export. A bad line stops nothing. */
+  /** Stores lines of an export, parsed or as text. A bad line stops nothing. */
   import(
-    lines: Iterable<ExportLine> | AsyncIterable<ExportLine>,
+    lines: Iterable<ExportLine | string> | AsyncIterable<ExportLine | string>,
     options?: ImportOptions,
   ): Promise<ImportResult>;
   /** Calls further peers, `host:port` each. */

@@ -2,6 +2,7 @@ import type { CliProcess } from "./cli_io.ts";
 import { clientOptionRows } from "./cli_client_options.ts";
 import { commands, type CliCommand } from "./cli_commands.ts";
 import { nodeOptionRows } from "./cli_option_rows.ts";
+import { OutputError, writeOutput } from "./cli_output.ts";
 import { parseCommand, splitCommand, unknownCommand } from "./cli_parse.ts";
 import { UsageError } from "./cli_usage_error.ts";
 import { programVersion } from "./program_version.ts";
@@ -18,12 +19,12 @@ const allRows = [...nodeOptionRows, ...clientOptionRows];
 export async function runCli(words: readonly string[], host: CliProcess): Promise<number> {
   try {
     if (words.includes("--version") || words.includes("-V")) {
-      host.stdout.write(`${programVersion}\n`);
+      await writeOutput(host.stdout, `${programVersion}\n`);
       return 0;
     }
     const { name, rest } = splitCommand(words, allRows);
     if (name === "help" || (name === undefined && rest.some((w) => w === "--help" || w === "-h"))) {
-      host.stdout.write(overview());
+      await writeOutput(host.stdout, overview());
       return 0;
     }
     const command = commands.find((known) => known.name === (name ?? "start"));
@@ -35,14 +36,16 @@ export async function runCli(words: readonly string[], host: CliProcess): Promis
     }
     const typed = parseCommand(command, rest);
     if (typed.help !== undefined) {
-      host.stdout.write(typed.help);
+      await writeOutput(host.stdout, typed.help);
       return 0;
     }
     return await (
       await command.load()
     )(typed, host);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    // The reader has what it wanted, as in `dnd ls | head -1`.
+    if (error instanceof OutputError && error.code === "EPIPE") return 0;
+    if (!(error instanceof UsageError || error instanceof OutputError)) throw error;
     host.stderr.write(`dnd: ${error.message.replaceAll(/\s*\n\s*/g, " ")}\n`);
     return 2;
   }

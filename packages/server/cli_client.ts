@@ -1,9 +1,11 @@
 import { createClient, DndError, type Client } from "@dnd/client";
 import { commandRows, clientRows } from "./cli_client_options.ts";
-import { nodeFetch } from "./cli_fetch.ts";
+import { makeNodeFetch, type NodeFetch } from "./cli_fetch.ts";
 import type { CliProcess } from "./cli_io.ts";
 import type { OptionRow } from "./cli_option_rows.ts";
+import { OutputWriter } from "./cli_output.ts";
 import { resolveSettings, type Typed } from "./cli_parse.ts";
+import { readClientTls } from "./cli_settings.ts";
 
 const defaultUrl = "http://127.0.0.1:6080";
 
@@ -14,6 +16,8 @@ export interface ClientCall {
   readonly client: Client;
   readonly url: string;
   readonly token: string | undefined;
+  /** What the client calls the node with. */
+  readonly fetch: NodeFetch;
   /** The options that were read, by key. */
   readonly settings: Readonly<Record<string, unknown>>;
   /** Whether the output is for programs. */
@@ -21,6 +25,8 @@ export interface ClientCall {
   /** Fires at Ctrl-C. */
   readonly signal: AbortSignal;
   readonly host: CliProcess;
+  /** Standard output, no faster than it is read. */
+  readonly out: OutputWriter;
   readonly args: readonly string[];
 }
 
@@ -38,27 +44,33 @@ export async function withClient(
   const url = (settings["url"] as string | undefined) ?? defaultUrl;
   const token = settings["token"] as string | undefined;
   const timeoutMs = settings["timeoutMs"] as number | undefined;
+  const fetch = makeNodeFetch(readClientTls(settings));
   const client = createClient({
     urls: [url],
     rounds: 1,
-    fetch: nodeFetch,
+    fetch,
     ...(token === undefined ? {} : { token }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   host.on("SIGINT", onInterrupt);
+  const out = new OutputWriter(host.stdout);
   try {
-    return await run({
+    const code = await run({
       client,
       url: url.replace(/\/$/, ""),
       token,
+      fetch,
       settings,
       json: settings["json"] === true,
       signal: controller.signal,
       host,
+      out,
       args: typed.args,
     });
+    await out.flush();
+    return code;
   } catch (error) {
     if (controller.signal.aborted) return 130;
     if (!(error instanceof DndError)) throw error;

@@ -4,10 +4,10 @@ import type { Typed } from "./cli_parse.ts";
 
 /** `dnd members`. */
 export function membersCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, json }) => {
+  return withClient(typed, host, async ({ client, json, out }) => {
     const { members } = await client.cluster();
     if (json) {
-      host.stdout.write(`${JSON.stringify(members)}\n`);
+      await out.write(`${JSON.stringify(members)}\n`);
       return 0;
     }
     const lines = members.map((member) => [
@@ -23,23 +23,23 @@ export function membersCommand(typed: Typed, host: CliProcess): Promise<number> 
       ].join(","),
       member.rttMs === null ? "-" : `${member.rttMs.toFixed(1)} ms`,
     ]);
-    host.stdout.write(table(["ID", "NAME", "GOSSIP", "HTTP", "STATE", "FLAGS", "RTT"], lines));
+    await out.write(table(["ID", "NAME", "GOSSIP", "HTTP", "STATE", "FLAGS", "RTT"], lines));
     return 0;
   });
 }
 
 /** `dnd status`. */
 export function statusCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, json, settings }) => {
+  return withClient(typed, host, async ({ client, json, settings, out }) => {
     const readiness = await client.readiness();
     if (settings["ready"] === true) {
       const why = readiness.ready ? "ready" : `not ready: ${(readiness.reasons ?? []).join("; ")}`;
-      host.stdout.write(json ? `${JSON.stringify(readiness)}\n` : `${why}\n`);
+      await out.write(json ? `${JSON.stringify(readiness)}\n` : `${why}\n`);
       return readiness.ready ? 0 : 1;
     }
     const info = await client.cluster();
     if (json) {
-      host.stdout.write(`${JSON.stringify({ ...info, readiness })}\n`);
+      await out.write(`${JSON.stringify({ ...info, readiness })}\n`);
       return 0;
     }
     const up = info.members.filter(({ state }) => state === "alive").length;
@@ -54,7 +54,7 @@ export function statusCommand(typed: Typed, host: CliProcess): Promise<number> {
       ["digest", info.digest],
       ["version", `${info.version}, generation ${info.generation}`],
     ];
-    host.stdout.write(lines.map(([name, text]) => `${name.padEnd(8)} ${text}\n`).join(""));
+    await out.write(lines.map(([name, text]) => `${name.padEnd(8)} ${text}\n`).join(""));
     return 0;
   });
 }
@@ -65,13 +65,13 @@ function readyText(alone: boolean | undefined): string {
 
 /** `dnd explain`. */
 export function explainCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, json }) => {
+  return withClient(typed, host, async ({ client, args, json, out }) => {
     const explanation = await client.explain(args[0] ?? "");
     if (json) {
-      host.stdout.write(`${JSON.stringify(explanation)}\n`);
+      await out.write(`${JSON.stringify(explanation)}\n`);
       return explanation.etag === undefined ? 1 : 0;
     }
-    host.stdout.write(`${printable(explanation.key)}: ${explanation.reason}\n`);
+    await out.write(`${printable(explanation.key)}: ${explanation.reason}\n`);
     const lines = explanation.members.map((member) => [
       member.winner === true ? "*" : "",
       printable(member.name),
@@ -81,27 +81,25 @@ export function explainCommand(typed: Typed, host: CliProcess): Promise<number> 
       member.size === undefined ? "-" : String(member.size),
       member.expires ?? "-",
     ]);
-    host.stdout.write(
-      table(["", "MEMBER", "STATE", "HOLDS", "VERSION", "BYTES", "EXPIRES"], lines),
-    );
+    await out.write(table(["", "MEMBER", "STATE", "HOLDS", "VERSION", "BYTES", "EXPIRES"], lines));
     return explanation.etag === undefined ? 1 : 0;
   });
 }
 
 /** `dnd leave`. */
 export function leaveCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, json }) => {
+  return withClient(typed, host, async ({ client, json, out }) => {
     await client.leave({ timeoutMs: 60_000 });
-    host.stdout.write(json ? "{}\n" : "the node has left the cluster\n");
+    await out.write(json ? "{}\n" : "the node has left the cluster\n");
     return 0;
   });
 }
 
 /** `dnd forget`. */
 export function forgetCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, json }) => {
+  return withClient(typed, host, async ({ client, args, json, out }) => {
     await client.forget(args[0] ?? "");
-    host.stdout.write(json ? "{}\n" : "forgotten\n");
+    await out.write(json ? "{}\n" : "forgotten\n");
     return 0;
   });
 }

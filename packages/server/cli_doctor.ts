@@ -18,16 +18,16 @@ const connectMs = 3_000;
 
 /** `dnd doctor`: looks at a gossip address step by step, from the name to the member table. */
 export function doctorCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, json, url }) => {
+  return withClient(typed, host, async ({ client, args, json, url, out }) => {
     const target = readTarget(args[0] ?? "");
     const findings: Finding[] = [];
     const addresses = await resolveNames(target, findings);
     for (const address of addresses) findings.push(await tryConnect(address, target.port));
     await askOwnNode();
-    if (json) host.stdout.write(`${JSON.stringify(findings)}\n`);
+    if (json) await out.write(`${JSON.stringify(findings)}\n`);
     else {
       for (const { check, ok, detail } of findings) {
-        host.stdout.write(`${ok ? "ok  " : "FAIL"}  ${check}: ${detail}\n`);
+        await out.write(`${ok ? "ok  " : "FAIL"}  ${check}: ${detail}\n`);
       }
     }
     return findings.every(({ ok }) => ok) ? 0 : 1;
@@ -79,10 +79,18 @@ async function resolveNames({ host }: HostPort, findings: Finding[]): Promise<re
       addresses.length > 0
         ? addresses.join(", ")
         : first?.status === "rejected"
-          ? String(first.reason)
+          ? lookupProblem(first.reason as NodeJS.ErrnoException)
           : "it has no address",
   });
   return addresses;
+}
+
+function lookupProblem(error: NodeJS.ErrnoException): string {
+  if (error.code === "ENOTFOUND" || error.code === "ENODATA") return "no name server knows it";
+  if (error.code === "ETIMEOUT" || error.code === "ECONNREFUSED") {
+    return "no name server answers; write the IP address instead";
+  }
+  return error.message;
 }
 
 function tryConnect(address: string, port: number): Promise<Finding> {

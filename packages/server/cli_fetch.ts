@@ -3,18 +3,29 @@ import { request as httpsRequest } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeWebStream } from "node:stream/web";
+import type { ClientTls } from "./cli_settings.ts";
+
+/** As much of `fetch` as the client uses: method, headers, body, signal; no redirects. */
+export type NodeFetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * `fetch` over `node:http`, for the command line: it reaches port 6000 too, which the global one refuses.
- * As much of it as the client uses: method, headers, body, signal; no redirects.
+ * Makes a `fetch` over `node:http`, for the command line: it reaches port 6000 too, which the global one
+ * refuses, and shows a certificate where the node wants one.
+ *
+ * @param tls what to show and whom to trust over HTTPS; without `ca` the authorities of Node.js
  */
-export async function nodeFetch(url: string, init: RequestInit): Promise<Response> {
+export function makeNodeFetch(tls: ClientTls): NodeFetch {
+  return (url, init) => nodeFetch(url, init, tls);
+}
+
+async function nodeFetch(url: string, init: RequestInit, tls: ClientTls): Promise<Response> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const open = url.startsWith("https:") ? httpsRequest : httpRequest;
     const request = open(url, {
       method: init.method ?? "GET",
       headers: Object.fromEntries(new Headers(init.headers)),
       agent: false,
+      ...tls,
       ...(init.signal == null ? {} : { signal: init.signal }),
     });
     request.once("response", resolve).once("error", reject);

@@ -60,6 +60,36 @@ export function readSecrets(settings: NodeSettings): Secrets {
   };
 }
 
+/** What a client command shows and trusts over HTTPS. */
+export interface ClientTls {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+}
+
+/** Reads the certificate files of a client command. @throws {UsageError} naming the file and what is wrong */
+export function readClientTls(files: {
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsCa?: string | undefined;
+}): ClientTls {
+  const { tlsCert, tlsKey, tlsCa } = files;
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    throw new UsageError("Cannot show a certificate: --tls-cert and --tls-key belong together");
+  }
+  if (tlsCert !== undefined && tlsKey !== undefined) {
+    return readCertificates(tlsCert, tlsKey, tlsCa);
+  }
+  return tlsCa === undefined ? {} : { ca: readAuthority(tlsCa) };
+}
+
+function readAuthority(file: string): string {
+  const ca = readText(file, "authority");
+  const fault = authorityFault(ca);
+  if (fault !== undefined) throw new UsageError(`Cannot use the authority ${file}: ${fault}`);
+  return ca;
+}
+
 /** They are tried before anything is touched: what does not fit together never reaches a socket. */
 function readCertificates(
   certFile: string,
@@ -69,10 +99,8 @@ function readCertificates(
   const tls = {
     cert: readText(certFile, "certificate"),
     key: readText(keyFile, "private key"),
-    ...(caFile === undefined ? {} : { ca: readText(caFile, "authority") }),
+    ...(caFile === undefined ? {} : { ca: readAuthority(caFile) }),
   };
-  const fault = tls.ca === undefined ? undefined : authorityFault(tls.ca);
-  if (fault !== undefined) throw new UsageError(`Cannot use the authority ${caFile}: ${fault}`);
   try {
     createSecureContext(tls);
   } catch (error) {

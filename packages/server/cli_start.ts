@@ -37,6 +37,7 @@ export async function startCommand(typed: Typed, host: CliProcess): Promise<numb
       signals.onHangup(() => reload(node, settings, logger));
       signals.onStop(() => void node.close({ graceMs }));
       const { reason } = await node.ended;
+      logger.info({ reason }, reason === "left" ? "left the cluster" : "stopped");
       // On a copy of another node's data: the same folder again, under its new id (rule 19).
       if (reason !== "copy" || signals.stopping) return reason === "failed" ? 3 : 0;
     }

@@ -1,12 +1,15 @@
-import { once } from "node:events";
-import { createReadStream, createWriteStream } from "node:fs";
+import { open, unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import type { ExportLine } from "@dnd/client";
+import { pipeline } from "node:stream/promises";
+import { DndError, type ImportFailure } from "@dnd/client";
 import { withClient } from "./cli_client.ts";
 import type { CliProcess } from "./cli_io.ts";
 import type { Typed } from "./cli_parse.ts";
 import { UsageError } from "./cli_usage_error.ts";
+
+/** Failed lines of an import that are shown to people. */
+const shownFailures = 20;
 
 /** Shows how far a long piece of work is, on a terminal. */
 class Progress {
@@ -35,82 +38,113 @@ class Progress {
   }
 }
 
-/** `dnd export`. */
+/** `dnd export`. A file is whole, or it is not there. */
 export function exportCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, signal }) => {
-    const [file] = args;
-    const stream =
-      file === undefined || file === "-" ? undefined : createWriteStream(file, { flags: "wx" });
-    const out: NodeJS.WritableStream = stream ?? host.stdout;
-    const failed = new Promise<never>((_resolve, reject) => {
-      stream?.once("error", (error) =>
-        reject(new UsageError(`Cannot write ${file}: ${error.message}`)),
-      );
-    });
-    failed.catch(() => undefined);
+  return withClient(typed, host, async ({ client, args, signal, out }) => {
+    const [file = "-"] = args;
     const progress = new Progress(host, "entries");
-    for await (const line of client.export({ signal })) {
-      progress.step();
-      if (!out.write(`${JSON.stringify(line)}\n`)) {
-        await Promise.race([once(out, "drain"), failed]);
+    async function* text(): AsyncGenerator<string, void> {
+      for await (const line of client.export({ signal })) {
+        progress.step();
+        yield `${JSON.stringify(line)}\n`;
       }
     }
-    const count = progress.end();
-    if (stream !== undefined) {
-      await Promise.race([new Promise<void>((done) => stream.end(done)), failed]);
-      host.stderr.write(`exported ${count} entries to ${file}\n`);
+    if (file === "-") {
+      for await (const line of text()) await out.write(line);
+      progress.end();
+      return 0;
     }
+    // wx: a file that is there is somebody's, and stays.
+    const target = await open(file, "wx").catch((error: unknown) => {
+      throw cannot("write", file, error);
+    });
+    try {
+      await pipeline(text, target.createWriteStream({ flush: true }));
+    } catch (error) {
+      progress.end();
+      await unlink(file);
+      if (error instanceof DndError || signal.aborted) throw error;
+      throw cannot("write", file, error);
+    }
+    host.stderr.write(`exported ${progress.end()} entries to ${file}\n`);
     return 0;
   });
 }
 
-/** `dnd import`. */
+/** `dnd import`. A bad line stops nothing: the node says what is wrong with it. */
 export function importCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, settings, json, signal }) => {
-    const [file] = args;
-    const input = file === undefined || file === "-" ? host.stdin : createReadStream(file);
+  return withClient(typed, host, async ({ client, args, settings, json, signal, out }) => {
+    const [file = "-"] = args;
     const progress = new Progress(host, "lines");
-    async function* lines(): AsyncGenerator<ExportLine> {
+    const notText: ImportFailure[] = [];
+    async function* lines(): AsyncGenerator<string, void> {
       let number = 0;
-      const failed = once(input, "error").then(([error]: unknown[]) => {
-        throw new UsageError(
-          `Cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      });
-      failed.catch(() => undefined);
-      const reader = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
-      for (;;) {
-        const next = await Promise.race([reader.next(), failed]);
-        if (next.done === true) return;
+      for await (const bytes of readLines(file, host)) {
         number += 1;
-        if (next.value.trim() === "") continue;
         progress.step();
-        try {
-          yield JSON.parse(next.value) as ExportLine;
-        } catch {
-          throw new UsageError(`Cannot import: line ${number} of ${file ?? "-"} is not JSON`);
+        const line = decodeUtf8(bytes);
+        if (line === undefined) {
+          notText.push({ line: number, code: "invalid-json", detail: "The line is not UTF-8" });
         }
+        // An empty one keeps the place: the node passes it over, and its numbers are those of the file.
+        yield line ?? "";
       }
     }
     const keep = settings["keepVersions"] === true ? { keep: "versions" as const } : {};
-    const result = await client.import(lines(), { ...keep, signal });
+    const answer = await client.import(lines(), { ...keep, signal });
     progress.end();
-    if (json) host.stdout.write(`${JSON.stringify(result)}\n`);
-    else {
-      host.stdout.write(`imported ${result.imported}, failed ${result.failed.length}\n`);
-      for (const { line, code, detail } of result.failed.slice(0, 20)) {
+    const failed = [...answer.failed, ...notText].sort((a, b) => a.line - b.line);
+    const failedCount = answer.failedCount + notText.length;
+    if (json) {
+      await out.write(`${JSON.stringify({ imported: answer.imported, failed, failedCount })}\n`);
+    } else {
+      await out.write(`imported ${answer.imported}, failed ${failedCount}\n`);
+      for (const { line, code, detail } of failed.slice(0, shownFailures)) {
         host.stderr.write(`line ${line}: ${code}: ${detail}\n`);
       }
+      if (failedCount > shownFailures) {
+        host.stderr.write(`and ${failedCount - shownFailures} more\n`);
+      }
     }
-    return result.failed.length === 0 ? 0 : 1;
+    return failedCount === 0 ? 0 : 1;
   });
+}
+
+/**
+ * The lines of a file or of standard input, as bytes in a string of Latin-1: `node:readline` would end a
+ * line at U+2028 too, which JSON may hold.
+ */
+async function* readLines(file: string, host: CliProcess): AsyncGenerator<string, void> {
+  try {
+    const input = file === "-" ? host.stdin : (await open(file)).createReadStream();
+    input.setEncoding("latin1");
+    yield* createInterface({ input, crlfDelay: Infinity });
+  } catch (error) {
+    throw cannot("read", file, error);
+  }
+}
+
+function decodeUtf8(latin1: string): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(latin1, "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+function cannot(what: "read" | "write", file: string, error: unknown): UsageError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new UsageError(`Cannot ${what} ${file}: ${why}`);
 }
 
 /** `dnd backup`. */
 export function backupCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, json }) => {
-    const { folder } = await client.backup(resolve(args[0] ?? ""), { timeoutMs: 3_600_000 });
-    host.stdout.write(json ? `${JSON.stringify({ folder })}\n` : `backup in ${folder}\n`);
+  return withClient(typed, host, async ({ client, args, json, out }) => {
+    const [typedFolder = ""] = args;
+    if (typedFolder === "")
+      throw new UsageError("Cannot back up: the folder is empty text; name one");
+    const { folder } = await client.backup(resolve(typedFolder), { timeoutMs: 3_600_000 });
+    await out.write(json ? `${JSON.stringify({ folder })}\n` : `backup in ${folder}\n`);
     return 0;
   });
 }

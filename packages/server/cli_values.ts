@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { DndError, isJsonType, type PutOptions, type WriteConcern } from "@dnd/client";
 import { printable, table, withClient, type ClientCall } from "./cli_client.ts";
-import { nodeFetch } from "./cli_fetch.ts";
 import type { CliProcess } from "./cli_io.ts";
 import type { Typed } from "./cli_parse.ts";
 import { UsageError } from "./cli_usage_error.ts";
@@ -9,34 +8,34 @@ import { UsageError } from "./cli_usage_error.ts";
 /** `dnd get`: the bytes as they are stored. */
 export function getCommand(typed: Typed, host: CliProcess): Promise<number> {
   return withClient(typed, host, async (call) => {
-    const { args, client, json } = call;
+    const { args, client, json, out } = call;
     const key = args[0] ?? "";
     if (json || /(?:^|\/)\.\.?(?:\/|$)/.test(key)) {
       const entry = await client.entry(key);
       if (entry === undefined) return notFound(host, key);
       const { value, ...info } = entry;
       const shown = value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
-      if (json) host.stdout.write(`${JSON.stringify({ ...info, value: shown })}\n`);
-      else if (value instanceof Uint8Array) host.stdout.write(value);
-      else host.stdout.write(typeof value === "string" ? value : JSON.stringify(value));
+      if (json) await out.write(`${JSON.stringify({ ...info, value: shown })}\n`);
+      else if (value instanceof Uint8Array) await out.write(value);
+      else await out.write(typeof value === "string" ? value : JSON.stringify(value));
       return 0;
     }
     // Not decoded and encoded again: what was stored is what comes out.
     const answer = await rawGet(call, key);
     if (answer === undefined) return notFound(host, key);
-    host.stdout.write(answer.bytes);
+    await out.write(answer.bytes);
     const text = /^text\/|json/.test(answer.type);
-    if (text && host.stdout.isTTY === true && answer.bytes.at(-1) !== 10) host.stdout.write("\n");
+    if (text && host.stdout.isTTY === true && answer.bytes.at(-1) !== 10) await out.write("\n");
     return 0;
   });
 }
 
-async function rawGet({ url, token, client, signal, settings }: ClientCall, key: string) {
+async function rawGet({ url, token, fetch, client, signal, settings }: ClientCall, key: string) {
   const path = `${url}/kv/${key.split("/").map(encodeURIComponent).join("/")}`;
   const timeout = AbortSignal.timeout((settings["timeoutMs"] as number | undefined) ?? 10_000);
   let response: Response;
   try {
-    response = await nodeFetch(path, {
+    response = await fetch(path, {
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.any([signal, timeout]),
     });
@@ -62,7 +61,7 @@ function notFound(host: CliProcess, key: string): number {
 
 /** `dnd put`: a JSON value is stored as JSON, other text as text. */
 export function putCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, settings, json }) => {
+  return withClient(typed, host, async ({ client, args, settings, json, out }) => {
     const [key = "", given] = args;
     const file = settings["file"] as string | undefined;
     if (file !== undefined && given !== undefined) {
@@ -85,7 +84,7 @@ export function putCommand(typed: Typed, host: CliProcess): Promise<number> {
       ...(w === undefined ? {} : { w }),
     };
     const { etag, acked, needed, members } = await client.put(key, value, options);
-    host.stdout.write(
+    await out.write(
       json ? `${JSON.stringify({ key, etag, contentType, acked, needed, members })}\n` : "OK\n",
     );
     return 0;
@@ -127,24 +126,24 @@ function typeOf(bytes: Uint8Array): string {
 
 /** `dnd del`. */
 export function deleteCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, settings, json }) => {
+  return withClient(typed, host, async ({ client, args, settings, json, out }) => {
     const key = args[0] ?? "";
     if (settings["prefix"] === true) {
       const deleted = await client.deletePrefix(key);
-      host.stdout.write(json ? `${JSON.stringify({ deleted })}\n` : `deleted ${deleted}\n`);
+      await out.write(json ? `${JSON.stringify({ deleted })}\n` : `deleted ${deleted}\n`);
       return 0;
     }
     const w = settings["w"] as WriteConcern | undefined;
     const { existed, etag } = await client.delete(key, w === undefined ? {} : { w });
-    if (json) host.stdout.write(`${JSON.stringify({ key, existed, etag })}\n`);
-    else host.stdout.write(existed ? "deleted\n" : "deleted (the node held no such key)\n");
+    if (json) await out.write(`${JSON.stringify({ key, existed, etag })}\n`);
+    else await out.write(existed ? "deleted\n" : "deleted (the node held no such key)\n");
     return existed ? 0 : 1;
   });
 }
 
 /** `dnd ls`. */
 export function listCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, settings, json }) => {
+  return withClient(typed, host, async ({ client, args, settings, json, out }) => {
     const values = settings["values"] === true;
     const prefix = args[0] ?? "";
     let cursor: string | undefined;
@@ -155,7 +154,7 @@ export function listCommand(typed: Typed, host: CliProcess): Promise<number> {
         limit: 1000,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      if (json) for (const item of page.items) host.stdout.write(`${JSON.stringify(item)}\n`);
+      if (json) for (const item of page.items) await out.write(`${JSON.stringify(item)}\n`);
       else if (host.stdout.isTTY === true) {
         const lines = page.items.map((item) => [
           printable(item.key),
@@ -165,11 +164,11 @@ export function listCommand(typed: Typed, host: CliProcess): Promise<number> {
           ...(values ? [printable(shortValue(item.value))] : []),
         ]);
         const head = ["KEY", "BYTES", "TYPE", "MODIFIED", ...(values ? ["VALUE"] : [])];
-        if (lines.length > 0) host.stdout.write(table(head, lines));
+        if (lines.length > 0) await out.write(table(head, lines));
       } else {
         for (const item of page.items) {
           const value = values ? `\t${printable(shortValue(item.value))}` : "";
-          host.stdout.write(`${printable(item.key)}${value}\n`);
+          await out.write(`${printable(item.key)}${value}\n`);
         }
       }
       ({ cursor } = page);
@@ -186,7 +185,7 @@ function shortValue(value: unknown): string {
 
 /** `dnd watch`: a line a change, until Ctrl-C. */
 export function watchCommand(typed: Typed, host: CliProcess): Promise<number> {
-  return withClient(typed, host, async ({ client, args, settings, json, signal }) => {
+  return withClient(typed, host, async ({ client, args, settings, json, signal, out }) => {
     const after = settings["after"] as string | undefined;
     const watch = client.watch({
       prefix: args[0] ?? "",
@@ -196,14 +195,14 @@ export function watchCommand(typed: Typed, host: CliProcess): Promise<number> {
     });
     await watch.opened;
     for await (const change of watch) {
-      if (json) host.stdout.write(`${JSON.stringify(change)}\n`);
-      else if (change.type === "reset") host.stdout.write(`reset   ${change.reason}\n`);
+      if (json) await out.write(`${JSON.stringify(change)}\n`);
+      else if (change.type === "reset") await out.write(`reset   ${change.reason}\n`);
       else {
         const value =
           change.type === "put" && "value" in change
             ? `  ${printable(shortValue(change.value))}`
             : "";
-        host.stdout.write(`${change.type.padEnd(6)}  ${printable(change.key)}${value}\n`);
+        await out.write(`${change.type.padEnd(6)}  ${printable(change.key)}${value}\n`);
       }
     }
     return 0;

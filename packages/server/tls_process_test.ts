@@ -159,6 +159,43 @@ describe("HTTPS of a process", function () {
       assert.equal(existsSync(folder), false);
     }));
 
+  it("wants a certificate of client commands too, which show one and name its authority", () =>
+    withFolder(async (root) => {
+      const authority = new TestAuthority("ours");
+      const server = write(root, authority.issue(), authority);
+      const [certFile, keyFile] = [join(root, "c.pem"), join(root, "c.key")];
+      const client = authority.issue({ name: "client" });
+      writeFileSync(certFile, client.cert);
+      writeFileSync(keyFile, client.key, { mode: 0o600 });
+      const node = await NodeProcess.start(["start", ...freePorts(join(root, "data")), ...server]);
+      const url = `https://${node.field("http")}`;
+      const ca = ["--tls-ca", join(root, "ca.pem")];
+      const shown = [...ca, "--tls-cert", certFile, "--tls-key", keyFile];
+      const dnd = (...args: string[]): ReturnType<typeof runDnd> => runDnd([...args, "--url", url]);
+      try {
+        await until("ready", async () => (await dnd("status", "--ready", ...ca)).code === 0);
+        assert.equal((await dnd("put", "a", "1", ...shown)).stdout, "OK\n");
+        const byVariable = {
+          DND_TLS_CA: join(root, "ca.pem"),
+          DND_TLS_CERT: certFile,
+          DND_TLS_KEY: keyFile,
+        };
+        assert.equal((await runDnd(["get", "a", "--url", url], { env: byVariable })).stdout, "1");
+        const bare = await dnd("get", "a", ...ca);
+        assert.equal(bare.code, 1, bare.stderr);
+        assert.match(bare.stderr, /^dnd: Cannot get "a": [^\n]*certificate[^\n]*\n$/i);
+        assert.equal((await dnd("get", "a")).code, 3, "an authority that nobody named");
+        const half = await dnd("get", "a", "--tls-cert", certFile);
+        assert.equal(half.code, 2);
+        assert.match(half.stderr, /^dnd: [^\n]*--tls-cert and --tls-key belong together\n$/);
+        const absent = await dnd("get", "a", "--tls-ca", join(root, "absent"));
+        assert.equal(absent.code, 2);
+        assert.match(absent.stderr, /^dnd: Cannot read the authority [^\n]*no such file\n$/);
+      } finally {
+        assert.equal((await node.end()).code, 0);
+      }
+    }));
+
   it("is spoken by the client commands", function () {
     return withFolder(async (root) => {
       const authority = new TestAuthority("ours");
