@@ -59,6 +59,24 @@ export function batchContract(subject: () => KeyValue): void {
       assert.equal(await subject().get("batch/after"), 2);
     });
 
+    it("refuses keys that are none, each alone", async () => {
+      const keys = ["", "\ud800", "x".repeat(1025), 7, null, undefined, {}] as string[];
+      for (const op of ["get", "delete", "touch", "put"] as const) {
+        const operations = keys.map((key) => ({ op, key, ...(op === "put" ? { value: 1 } : {}) }));
+        const results = await subject().batch(operations as never);
+        assert.deepEqual(
+          results.map(({ status, error }) => [status, error?.code]),
+          keys.map((_, n) => [400, n === 2 ? "key-too-large" : "invalid-key"]),
+        );
+      }
+    });
+
+    it("says how large a value is that it got", async () => {
+      await subject().put("batch/size", '{ "a" : 1 }', { contentType: "application/json" });
+      const [got] = await subject().batch([{ op: "get", key: "batch/size" }]);
+      assert.equal(got?.size, 11);
+    });
+
     it("takes none and 1,000 operations, and refuses 1,001", async () => {
       assert.deepEqual(await subject().batch([]), []);
       const operations = Array.from({ length: 1001 }, (_, n) => ({

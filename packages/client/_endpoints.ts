@@ -92,6 +92,7 @@ function baseOf(text: string, checkPorts: boolean): string {
     );
   }
   const port = Number(url.port);
+  if (url.port === "0") throw new TypeError(`Cannot create a client: ${text} has no port to call`);
   if (checkPorts && isBadPort(port)) {
     const mend =
       port === 6000

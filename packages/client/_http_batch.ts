@@ -1,4 +1,5 @@
 import { checkContentType, formatTtl } from "./_checks.ts";
+import { checkKey } from "./check_key.ts";
 import { checkOperation } from "./check_options.ts";
 import { resultError } from "./_problem.ts";
 import { fromWireValue, readTime, readVersion, toWireValue } from "./_wire_value.ts";
@@ -11,11 +12,12 @@ export type WireOperation = Readonly<Record<string, unknown>>;
 /**
  * Writes an operation for the wire.
  *
- * @throws {DndError} for a value, type or time to live that cannot be sent
+ * @throws {DndError} for a key, value, type or time to live that cannot be sent
  */
 export function toWireOperation(operation: BatchOperation): WireOperation {
   checkOperation(operation);
   const { op, key } = operation;
+  checkKey(key);
   switch (op) {
     case "get":
     case "delete":
@@ -61,7 +63,8 @@ export function readResult<T>(
   if (op !== "get") return common;
   const type = typeof contentType === "string" ? contentType : "application/json";
   const value = fromWireValue(result["value"], result["encoding"], type) as T;
-  return { ...common, contentType: type, value };
+  const size = Number(result["size"] ?? NaN);
+  return { ...common, contentType: type, ...(Number.isNaN(size) ? {} : { size }), value };
 }
 
 /** The result of an operation that was not sent. */

@@ -125,6 +125,9 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
         if (response.status === 404 && isProblem !== true) {
           throw invalidResponse(response, "404 without a problem document; is it a dnd node?");
         }
+        if (response.ok && !response.headers.has("etag")) {
+          throw invalidResponse(response, "it has no ETag; is it a dnd node?");
+        }
         return response.ok;
       },
     });
@@ -175,14 +178,14 @@ export class HttpClient extends HttpManyKeys implements KeyValue {
     const [result] = await this.batch<T>([{ op: "get", key }], callOf(options));
     if (result?.error !== undefined) throw result.error;
     if (result === undefined || result.status === 404) return undefined;
-    const { contentType, expiresAt, etag } = result;
+    const { contentType, expiresAt, etag, size = 0 } = result;
     const type = contentType ?? "application/json";
     const version = readVersion(etag);
     return {
       key,
       ...version,
       contentType: type,
-      size: encodeValue(result.value, type).bytes.length,
+      size,
       modifiedAt: versionToMs(version.version),
       ...(expiresAt === undefined ? {} : { expiresAt }),
       value: result.value as T,

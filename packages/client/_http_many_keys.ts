@@ -124,7 +124,8 @@ export class HttpManyKeys extends HttpOperations {
       }
     }
     if (ops.length === 0) {
-      this.#transport.check({ what: "send a batch", write: true }, "not-applied");
+      const call = { what: "send a batch", write: true, ...callOf(options) };
+      this.#transport.check(call, "not-applied");
       return results;
     }
     const answers = await this.#transport.call({

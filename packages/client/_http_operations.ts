@@ -4,7 +4,7 @@ import { exportLines } from "./_http_export.ts";
 import { importLines } from "./_http_import.ts";
 import { hasDotSegment, keyPath } from "./_key_path.ts";
 import { problemError } from "./_problem.ts";
-import { drain, readObject, readText } from "./_read_body.ts";
+import { drain, invalidResponse, readObject, readText } from "./_read_body.ts";
 import { backoffMs, type OpenStream, type Transport } from "./_transport.ts";
 import { checkKey } from "./check_key.ts";
 import {
@@ -49,7 +49,10 @@ export class HttpOperations implements Operations {
 
   async health(options: CallOptions = {}): Promise<void> {
     checkOptions("ask for health", options, callChecks);
-    await this.#get("ask for health", "/health", options, drain);
+    await this.#get("ask for health", "/health", options, async (response) => {
+      refusePage(response);
+      await drain(response);
+    });
   }
 
   async readiness(options: CallOptions = {}): Promise<Readiness> {
@@ -91,7 +94,10 @@ export class HttpOperations implements Operations {
           what: "wait until a node is ready",
           method: "GET",
           path: "/health/ready",
-          read: drain,
+          read: async (response) => {
+            refusePage(response);
+            await drain(response);
+          },
         });
         return;
       } catch (error) {
@@ -130,7 +136,10 @@ export class HttpOperations implements Operations {
 
   async metrics(options: CallOptions = {}): Promise<string> {
     checkOptions("ask for metrics", options, callChecks);
-    return this.#get("ask for metrics", "/metrics", options, readText);
+    return this.#get("ask for metrics", "/metrics", options, async (response) => {
+      refusePage(response);
+      return readText(response);
+    });
   }
 
   async openapi(options: CallOptions = {}): Promise<Record<string, unknown>> {
@@ -142,6 +151,12 @@ export class HttpOperations implements Operations {
     checkOptions("export", options, exportChecks);
     const query = options.prefix ? `?${new URLSearchParams({ prefix: options.prefix })}` : "";
     const stream = await this.#openAnywhere("export", `/export${query}`, options);
+    try {
+      refusePage(stream.response);
+    } catch (error) {
+      stream.abort();
+      throw error;
+    }
     const idleMs = checkTimeout(options.timeoutMs, this.#timeoutMs);
     yield* exportLines(stream, idleMs, options.signal);
   }
@@ -282,5 +297,12 @@ export class HttpOperations implements Operations {
         last = error;
       }
     }
+  }
+}
+
+/** A login page of somebody in between is a success too, by its status. */
+function refusePage(response: Response): void {
+  if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
+    throw invalidResponse(response, "it is a web page; is it a dnd node?");
   }
 }

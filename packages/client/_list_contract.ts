@@ -98,6 +98,19 @@ export function listContract(subject: () => KeyValue): void {
       assert.equal(empty.cursor, none.cursor);
     });
 
+    it("refuses text that UTF-8 cannot express, and takes it for no other", async () => {
+      await subject().put("\ufffdlist", 1);
+      for (const text of ["\ud800", "\udfff", "a\ud800"]) {
+        await rejectsWith(subject().list({ prefix: text }), "invalid-argument");
+        await rejectsWith(subject().list({ delimiter: text }), "invalid-argument");
+        await rejectsWith(subject().list({ cursor: text }), "invalid-argument");
+        await rejectsWith(subject().entries({ prefix: text }).next(), "invalid-argument");
+        await rejectsWith(subject().deletePrefix(text), "invalid-argument", "not-applied");
+      }
+      assert.equal(await subject().get("\ufffdlist"), 1);
+      assert.equal(await subject().deletePrefix("\ufffd"), 1);
+    });
+
     it("refuses a limit outside 1 to 1,000 and a cursor that is none", async () => {
       for (const limit of [0, -1, 1001, 1.5, NaN]) {
         await rejectsWith(subject().list({ limit }), "invalid-argument");

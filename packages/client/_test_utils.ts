@@ -259,7 +259,9 @@ export class FakeNode {
       if (op["op"] === "put") {
         const type = op["contentType"] as string | undefined;
         const value = op["encoding"] === "base64" ? unbase64(op["value"]) : op["value"];
-        const { bytes, contentType } = encodeValue(value, type);
+        const text = op["encoding"] === undefined ? JSON.stringify(value) : value;
+        const given = op["encoding"] === undefined ? (type ?? "application/json") : type;
+        const { bytes, contentType } = encodeValue(text, given);
         return { status: 200, etag: this.#put(key, bytes, contentType, ttlMs) };
       }
       if (held === undefined) return { status: 404, code: "not-found" };

@@ -184,7 +184,11 @@ export class Transport {
       );
     } catch (error) {
       this.check(call, "unknown");
-      if (error instanceof DndError) return { error, again: "no" };
+      if (error instanceof DndError) {
+        // A success that cannot be read: what became of a write is not known.
+        const isBlind = call.write === true && error.outcome === undefined;
+        return { error: isBlind ? withOutcome(error, "unknown") : error, again: "no" };
+      }
       // That a node did not answer within a short time of the caller's says little about the node.
       if (!clock.timedOut || ms >= TELLING_TIMEOUT_MS) endpoints.failed(endpoint, Date.now());
       const unsent = !answered && neverSent(error);
@@ -250,6 +254,14 @@ export class Transport {
 export function backoffMs(round: number): number {
   const full = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(round, 10), LONGEST_BACKOFF_MS);
   return full / 2 + (Math.random() * full) / 2;
+}
+
+function withOutcome(error: DndError, outcome: Outcome): DndError {
+  const { code, message, status, requestId, cause } = error;
+  return new DndError(code, message, {
+    ...{ status, outcome, cause },
+    ...(requestId === undefined ? {} : { requestId }),
+  });
 }
 
 function timeoutError(

@@ -117,6 +117,20 @@ export function watchContract(subject: () => KeyValue): void {
       assert.equal((await pending).done, true);
     });
 
+    it("is never opened when its signal has fired, and ends at once", async () => {
+      const watch = subject().watch({ signal: AbortSignal.abort() });
+      await rejectsWith(watch.opened, "closed");
+      assert.equal((await watch.next()).done, true);
+    });
+
+    it("refuses a prefix and a place that are no text", async () => {
+      for (const options of [{ prefix: "\ud800" }, { after: "a\udc00" }]) {
+        const watch = subject().watch(options);
+        await rejectsWith(watch.opened, "invalid-argument");
+        await rejectsWith(watch.next(), "invalid-argument");
+      }
+    });
+
     it("refuses prefix and key together", async () => {
       const watch = subject().watch({ prefix: "a", key: "b" });
       await rejectsWith(watch.opened, "invalid-argument");

@@ -27,6 +27,10 @@ function typed(type: "string" | "boolean" | "function"): OptionCheck {
 
 /** For an option that must be a string. */
 export const stringCheck: OptionCheck = typed("string");
+/** For a part of a key: UTF-8 would make U+FFFD of a lone surrogate, which is another key. */
+export const prefixCheck: OptionCheck = (value) =>
+  stringCheck(value) ??
+  (/\p{Surrogate}/u.test(value as string) ? "a string without lone surrogates" : undefined);
 /** For an option that must be a boolean. */
 export const booleanCheck: OptionCheck = typed("boolean");
 
@@ -34,7 +38,16 @@ export const booleanCheck: OptionCheck = typed("boolean");
 export const arrayCheck: OptionCheck = (value) => (Array.isArray(value) ? undefined : "an array");
 /** For an argument that must be a string and not empty. */
 export const textCheck: OptionCheck = (value) =>
-  typeof value === "string" && value !== "" ? undefined : "a string that is not empty";
+  typeof value === "string" && value !== "" ? prefixCheck(value) : "a string that is not empty";
+
+/** For a condition (RFC 9110, 13.1): what a header can carry. */
+export const etagsCheck: OptionCheck = (value) =>
+  typeof value === "string" &&
+  /^[ \t]*(?:\*|(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[ \t]*,[ \t]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")*)[ \t]*$/.test(
+    value,
+  )
+    ? undefined
+    : "* or entity tags in double quotes";
 
 /** For a time in milliseconds. */
 export const timeoutCheck: OptionCheck = (value) =>
@@ -85,8 +98,8 @@ export const callChecks: OptionChecks<CallOptions> = table<CallOptions>({
 export const deleteChecks: OptionChecks<DeleteOptions> = table<DeleteOptions>({
   ...callChecks,
   w: writeConcernCheck,
-  ifMatch: stringCheck,
-  ifNoneMatch: stringCheck,
+  ifMatch: etagsCheck,
+  ifNoneMatch: etagsCheck,
 });
 
 /** Of a put. */
@@ -107,21 +120,21 @@ export const entriesChecks: OptionChecks<Omit<ListOptions, "delimiter">> = table
   Omit<ListOptions, "delimiter">
 >({
   ...callChecks,
-  prefix: stringCheck,
+  prefix: prefixCheck,
   limit: limitCheck,
-  cursor: stringCheck,
+  cursor: prefixCheck,
   values: booleanCheck,
 });
 
 /** Of `list()`. */
 export const listChecks: OptionChecks<ListOptions> = table<ListOptions>({
   ...entriesChecks,
-  delimiter: stringCheck,
+  delimiter: prefixCheck,
 });
 
 /** Of a watch. */
 export const watchChecks: OptionChecks<WatchOptions> = table<WatchOptions>({
-  prefix: stringCheck,
+  prefix: prefixCheck,
   key: stringCheck,
   values: booleanCheck,
   after: textCheck,
@@ -131,7 +144,7 @@ export const watchChecks: OptionChecks<WatchOptions> = table<WatchOptions>({
 /** Of an export. */
 export const exportChecks: OptionChecks<ExportOptions> = table<ExportOptions>({
   ...callChecks,
-  prefix: stringCheck,
+  prefix: prefixCheck,
 });
 
 /** Of an import. */
@@ -140,9 +153,13 @@ export const importChecks: OptionChecks<ImportOptions> = table<ImportOptions>({
   keep: (value) => (value === "versions" ? undefined : '"versions"'),
 });
 
+/** For the one option of a client that must be there. */
+export const urlsCheck: OptionCheck = (value) =>
+  Array.isArray(value) ? undefined : "an array of URLs";
+
 /** Of a client. */
 export const clientChecks: OptionChecks<ClientOptions> = table<ClientOptions>({
-  urls: (value) => (Array.isArray(value) ? undefined : "an array of URLs"),
+  urls: urlsCheck,
   token: stringCheck,
   timeoutMs: timeoutCheck,
   rounds: () => undefined, // a RangeError of its own

@@ -5,9 +5,12 @@ export interface ClientOptions {
    * the API is kept. More of them: the client survives more nodes.
    */
   readonly urls: readonly string[];
-  /** Bearer token, if the nodes want one. Default: none. */
+  /** Bearer token, if the nodes want one, without the word `Bearer`. Default: none. */
   readonly token?: string;
-  /** Default of every call's `timeoutMs`, in milliseconds. Default 10,000. */
+  /**
+   * Default of a call's `timeoutMs`, in milliseconds. Default 10,000. What takes long by its nature has a
+   * default of its own: `ready()` 30 s, `leave()` 60 s, `backup()` 10 min.
+   */
   readonly timeoutMs?: number;
   /**
    * How often all URLs are tried, with a pause in between that doubles from 100 ms to 2 s and follows

@@ -1,7 +1,7 @@
-import { checkTimeout } from "./_checks.ts";
+import { checkTimeout, invalidArgument } from "./_checks.ts";
 import { Endpoints } from "./_endpoints.ts";
 import { HttpClient } from "./_http_client.ts";
-import { checkOptions, clientChecks } from "./check_options.ts";
+import { checkArgument, checkOptions, clientChecks, urlsCheck } from "./check_options.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { Transport } from "./_transport.ts";
 import type { KeyValue } from "./key_value.ts";
@@ -41,7 +41,14 @@ export interface Client extends KeyValue, Operations {
  */
 export function createClient(options: ClientOptions): Client {
   checkOptions("create a client", options, clientChecks);
+  checkArgument("create a client", "urls", options.urls, urlsCheck);
   const { fetch: ownFetch, token } = options;
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    // Never the token itself in a message.
+    throw invalidArgument(
+      "Cannot create a client: token must be one or more visible ASCII characters, without spaces",
+    );
+  }
   const endpoints = new Endpoints(options.urls, ownFetch === undefined);
   const timeoutMs = checkTimeout(options.timeoutMs, 10_000);
   const rounds = options.rounds ?? 3;

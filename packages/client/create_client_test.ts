@@ -39,6 +39,9 @@ describe("createClient()", function () {
     for (const [wrong, name] of [
       [{ url: "http://x" }, "url"],
       [{ urls: "http://x" }, "urls"],
+      [{}, "urls"],
+      [{ urls: undefined }, "urls"],
+      [{ urls: ["http://x"], token: "" }, "token"],
       [{ urls: ["http://x"], timeout: 5 }, "timeout"],
       [{ urls: ["http://x"], timeoutMs: NaN }, "timeoutMs"],
       [{ urls: ["http://x"], token: 5 }, "token"],
@@ -53,6 +56,14 @@ describe("createClient()", function () {
       );
     }
     assert.throws(create({ urls: ["http://x"], timeoutMs: -1 }), DndError);
+    assert.throws(create({ urls: ["http://x:0"] }), /^TypeError: .*no port to call/);
+    for (const token of ["Bearer secret", "secret\n", "sécret", "secret🔑"]) {
+      assert.throws(
+        create({ urls: ["http://x"], token }),
+        (error) =>
+          error instanceof DndError && /token/.test(error.message) && !/s.cret/.test(error.message),
+      );
+    }
   });
 
   it("keeps a path in front of the API, and sends the token", async () => {
@@ -248,10 +259,32 @@ describe("createClient()", function () {
         return true;
       };
       const dnd = client({ urls: [a.url], rounds: 1 });
-      await rejectsWith(dnd.get("k"), "invalid-response");
-      await rejectsWith(dnd.put("k", 1), "invalid-response");
-      await rejectsWith(dnd.list(), "invalid-response");
-      if (status !== 200) await rejectsWith(dnd.has("k"), "invalid-response");
+      for (const read of [
+        () => dnd.get("k"),
+        () => dnd.entry("../k"),
+        () => dnd.list(),
+        () => dnd.has("k"),
+        () => dnd.batch([{ op: "get", key: "k" }]),
+        () => dnd.watch().opened,
+        () => dnd.ready({ timeoutMs: 2_000 }),
+        () => dnd.readiness(),
+        () => dnd.health(),
+        () => dnd.metrics(),
+        () => dnd.cluster(),
+        () => dnd.export().next(),
+      ]) {
+        await rejectsWith(read(), "invalid-response");
+      }
+      for (const write of [
+        () => dnd.put("k", 1),
+        () => dnd.put("../k", 1),
+        () => dnd.delete("k"),
+        () => dnd.touch("k"),
+        () => dnd.deletePrefix("k"),
+        () => dnd.batch([{ op: "delete", key: "k" }]),
+      ]) {
+        await rejectsWith(write(), "invalid-response", "unknown");
+      }
     }
     a.intercept = (_, response) => sendProblem(response, 404, "no-such-route") === undefined;
     await rejectsWith(client().get("k"), "no-such-route");

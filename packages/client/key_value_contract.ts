@@ -115,6 +115,41 @@ function valueContract(subject: () => KeyValue): void {
       assert.equal(entry?.contentType, "image/png");
     });
 
+    it("reads JSON that is a string, and JSON with spaces, under any key", async () => {
+      for (const key of ["value/quoted", "value/../quoted", "./quoted"]) {
+        for (const text of ['"text"', '"7"', '{ "a" : "x" }', " null "]) {
+          await subject().put(key, text, { contentType: "application/json" });
+          const entry = await subject().entry(key);
+          assert.deepEqual(entry?.value, JSON.parse(text));
+          assert.deepEqual(await subject().get(key), JSON.parse(text));
+          assert.equal(entry?.size, text.length);
+        }
+        await subject().put(key, new Date(0));
+        assert.equal(await subject().get(key), "1970-01-01T00:00:00.000Z");
+        assert.equal((await subject().entry(key))?.size, 26);
+      }
+    });
+
+    it("refuses JSON in another charset than UTF-8", async () => {
+      for (const [type, code] of [
+        ["application/json; charset=utf-16", "unsupported-media-type"],
+        ['text/json;charset="latin1"', "unsupported-media-type"],
+      ] as const) {
+        for (const value of ["1", Uint8Array.from([49]), 1]) {
+          const call = subject().put("value/charset", value, { contentType: type });
+          assert.equal((await rejectsWith(call, code, "not-applied")).status, 415);
+          const put = { op: "put" as const, key: "value/charset", value, contentType: type };
+          assert.equal((await subject().batch([put]))[0]?.error?.code, code);
+        }
+      }
+      assert.equal(await subject().has("value/charset"), false);
+      for (const charset of ["utf-8", "UTF8", '"utf-8"']) {
+        const contentType = `application/json; charset=${charset}`;
+        await subject().put("value/charset", { n: 1 }, { contentType });
+        assert.deepEqual(await subject().get("value/charset"), { n: 1 });
+      }
+    });
+
     it("refuses what is not JSON under a JSON type and stores nothing", async () => {
       const call = subject().put("value/bad", "{oops", { contentType: "application/json" });
       await rejectsWith(call, "invalid-json", "not-applied");
@@ -333,6 +368,35 @@ function writeContract(subject: () => KeyValue): void {
       assert.equal(await subject().has("write/absurd"), false);
     });
 
+    it("refuses conditions that are no entity tags", async () => {
+      await subject().put("write/tags", 1);
+      for (const tag of [
+        "",
+        " ",
+        "x",
+        "1-a",
+        '"a',
+        'x"y"',
+        '"a" "b"',
+        "a\nb",
+        '"a\nb"',
+        "ä",
+        '"鍵"x',
+      ]) {
+        for (const options of [{ ifMatch: tag }, { ifNoneMatch: tag }]) {
+          const title = JSON.stringify(options);
+          for (const call of [
+            subject().put("write/tags", 2, options),
+            subject().delete("write/tags", options),
+          ]) {
+            const error = await rejectsWith(call, "invalid-argument", "not-applied");
+            assert.match(error.message, /if(None)?Match/, title);
+          }
+        }
+      }
+      assert.equal(await subject().get("write/tags"), 1);
+    });
+
     it("follows a write to the members that were asked for", async () => {
       const receipt = await subject().put("write/w", 1, { w: "all" });
       assert.equal(receipt.acked, receipt.needed);
@@ -346,7 +410,21 @@ function writeContract(subject: () => KeyValue): void {
       const signal = AbortSignal.abort(reason);
       await assert.rejects(subject().put("write/abort", 1, { signal }), reason);
       await assert.rejects(subject().get("write/abort", { signal }), reason);
+      await assert.rejects(subject().entry("write/abort", { signal }), reason);
+      await assert.rejects(subject().has("write/abort", { signal }), reason);
+      await assert.rejects(subject().delete("write/abort", { signal }), reason);
+      await assert.rejects(subject().touch("write/abort", { signal }), reason);
+      await assert.rejects(subject().deletePrefix("write/abort", { signal }), reason);
       await assert.rejects(subject().list({ signal }), reason);
+      await assert.rejects(subject().entries({ signal }).next(), reason);
+      await assert.rejects(subject().batch([], { signal }), reason);
+      await assert.rejects(
+        subject().batch([{ op: "put", key: "write/abort", value: 1 }], { signal }),
+        reason,
+      );
+      await assert.rejects(subject().ready({ signal }), reason);
+      const receipt = await subject().put("write/aborted", 1);
+      await assert.rejects(receipt.replicated("one", { signal }), reason);
       assert.equal(await subject().has("write/abort"), false);
     });
 

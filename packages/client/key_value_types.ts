@@ -20,8 +20,8 @@ export interface CallOptions {
   /** Ends the call: it rejects with the signal's reason. A write may or may not have happened. */
   readonly signal?: AbortSignal;
   /**
-   * Longest wait in milliseconds; then the call rejects with code `timeout`. Default: 10,000 for a
-   * client, as long as it takes for an embedded node, 10,000 for `w` above one on both.
+   * Longest wait in milliseconds; then the call rejects with code `timeout`. Default: for a client that
+   * of its `ClientOptions`, for an embedded node as long as it takes, 10,000 for `w` above one on both.
    */
   readonly timeoutMs?: number;
 }
@@ -178,6 +178,8 @@ export interface BatchResult<T = unknown> {
   readonly value?: T;
   /** Of a get that found something. */
   readonly contentType?: string;
+  /** Of a get that found something: bytes of the value. */
+  readonly size?: number;
   /** When it expires, in milliseconds since 1970. */
   readonly expiresAt?: number;
   /** Of a delete: whether there was a live entry. */

@@ -35,6 +35,22 @@ export function isTextType(contentType: string): boolean {
   );
 }
 
+/**
+ * Refuses JSON in another charset than UTF-8 (RFC 8259, 8.1): nobody could read it.
+ *
+ * @throws {DndError} `unsupported-media-type`
+ */
+function checkCharset(contentType: string): void {
+  if (contentType === "application/json") return;
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(contentType)?.[1]?.toLowerCase();
+  if (charset === undefined || charset === "utf-8" || charset === "utf8") return;
+  throw new DndError(
+    "unsupported-media-type",
+    `Cannot put: JSON must be in UTF-8, not ${JSON.stringify(charset)}`,
+    { status: 415, outcome: "not-applied" },
+  );
+}
+
 function refuse(code: string, message: string, cause?: unknown): DndError {
   return new DndError(code, message, { status: 400, outcome: "not-applied", cause });
 }
@@ -60,7 +76,8 @@ function lossOf(value: unknown): DndError | undefined {
  * @throws {DndError} `invalid-argument` for a value that JSON cannot express (the message says where: a
  *   NaN, an undefined in an array, a Map or a Promise would be lost without a word), a string with a lone
  *   surrogate (UTF-8 would make U+FFFD of it) or a type that does not fit it, `invalid-json` for a string
- *   or bytes that are not JSON although the type says so
+ *   or bytes that are not JSON although the type says so, `unsupported-media-type` for a JSON type with
+ *   another charset than UTF-8
  *
  * @example
  * ```ts
@@ -79,6 +96,7 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
     }
     const type = contentType ?? (text ? "text/plain; charset=utf-8" : "application/octet-stream");
     if (isJsonType(type)) {
+      checkCharset(type);
       try {
         JSON.parse(text ? value : strictDecoder.decode(bytes));
       } catch (error) {
@@ -98,6 +116,7 @@ export function encodeValue(value: unknown, contentType?: string): EncodedValue 
       `Cannot put a ${typeof value} as ${type}: give a string or bytes`,
     );
   }
+  checkCharset(type);
   let json: string | undefined;
   try {
     json = JSON.stringify(value);

@@ -172,6 +172,7 @@ export abstract class EmbeddedNode implements KeyValue {
           : {
               ...result,
               contentType: entry.contentType ?? unknownType,
+              size: entry.value.length,
               value: valueOf(entry) as T,
             },
       );

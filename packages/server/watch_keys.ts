@@ -1,6 +1,7 @@
 import {
   checkKey,
   decodeValue,
+  DndError,
   versionToEtag,
   versionToMs,
   type Change,
@@ -68,11 +69,14 @@ class NodeWatch<T> implements Watch<T> {
       this.opened.catch(() => undefined);
       return;
     }
-    this.opened = Promise.resolve();
     if (options.signal?.aborted === true) {
       this.#ended = true;
+      const never = "Cannot watch: it ended before it was established";
+      this.opened = Promise.reject(new DndError("closed", never));
+      this.opened.catch(() => undefined);
       return;
     }
+    this.opened = Promise.resolve();
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     const start = node.feed.startAfter(options.after);
     const end = (): void => this.#end();

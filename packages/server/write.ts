@@ -159,6 +159,7 @@ function receiptOf(
       checkOptions(what, call, callChecks);
       checkArgument(what, "count", count, writeConcernCheck);
       node.checkServing(what);
+      call.signal?.throwIfAborted();
       const { acked, needed, members } = await follow(
         node,
         { entry, needed: neededBy(node, count), event },
