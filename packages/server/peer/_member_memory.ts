@@ -30,6 +30,19 @@ export class MemberMemory {
     }, delayMs);
   }
 
+  /**
+   * Keeps them as they are now; on disk when it resolves. For what an operator did: once it is answered, no
+   * crash undoes it.
+   *
+   * @throws when they could not be stored
+   */
+  async now(): Promise<void> {
+    const { data, map } = this.#parts;
+    if (data.volatile) return;
+    saveMembers(map, await this.#gossip.remembered());
+    await map.committed();
+  }
+
   /** Keeps them as they are now, for the last time. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -222,6 +222,7 @@ export class PeerLink implements ClusterLink {
       const why = error instanceof Error ? error.message : String(error);
       throw new DndError("conflict", why, { status: 409, cause: error });
     }
+    await this.#memory.now();
   }
 
   setHttpAddress(address: string): void {

@@ -9,7 +9,7 @@ interface Member {
   readonly generation: number;
 }
 
-describe("--forget-after of a process (rule 3)", function () {
+describe("forgetting a process (rule 3)", function () {
   this.timeout(60_000);
   const running: NodeProcess[] = [];
 
@@ -29,7 +29,27 @@ describe("--forget-after of a process (rule 3)", function () {
   const becomes = (of: NodeProcess, id: string, state: string): Promise<void> =>
     until(`${id} is ${state}`, async () => (await member(of, id))?.state === state, 30_000);
 
-  it("forgets who died, not who stopped; and who comes back is taken in again, with a new generation", () =>
+  it("is on disk before it is answered: kill -9 undoes no word of the operator", () =>
+    withFolder(async (root) => {
+      const onA = freePorts(join(root, "a"));
+      const first = await start("start", ...onA);
+      const dies = await start("join", first.field("gossip"), ...freePorts(join(root, "b")));
+      const died = dies.field("node");
+      await becomes(first, died, "alive");
+      await dies.end("SIGKILL");
+      await becomes(first, died, "dead");
+      const answer = await fetch(`${first.url}/cluster/forget`, {
+        method: "POST",
+        body: JSON.stringify({ node: died }),
+        headers: { "content-type": "application/json" },
+      });
+      await first.end("SIGKILL");
+      assert.equal(answer.status, 200);
+      const again = await start("start", ...onA);
+      assert.equal((await member(again, died))?.state, "forgotten");
+    }));
+
+  it("by itself, with --forget-after: who died, not who stopped; and who comes back is taken in again, with a new generation", () =>
     withFolder(async (root) => {
       const first = await start("start", ...freePorts(join(root, "a")), "--forget-after", "2s");
       const gossip = first.field("gossip");
