@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import { checkPeers, checkTypes } from "./_check_types.ts";
 import { encodeMetadata, type GossipNodeOptions } from "./gossip_options.ts";
 import { formatHostPort, parseHostPort } from "./host_port.ts";
 import { profiles } from "./swim_options.ts";
@@ -29,12 +30,12 @@ const stalledAfterMs = { local: 500, lan: 1_000, wan: 3_000 };
  * @throws {TypeError} or {RangeError} naming the option, its value and what is allowed
  */
 export function checkOptions(options: GossipNodeOptions): CheckedOptions {
+  checkTypes(options);
   const { address = "127.0.0.1", keys = [], insecure = false, profile = "lan" } = options;
   const { cluster = "dnd", name = "", seeds = [], port = 0, sealing = "required" } = options;
   const { id = randomBytes(16).toString("hex"), bootId = randomBytes(8).toString("hex") } = options;
   const { generation = Date.now() } = options;
   if (isIP(address) === 0) fail("address", address, "an IP literal");
-  if (!(profile in profiles)) fail("profile", profile, "local, lan or wan");
   if (!Number.isInteger(port) || port < 0 || port > 65_535) fail("port", port, "0 to 65535");
   if (!/^[0-9a-f]{32}$/.test(id)) fail("id", id, "32 lower-case hex digits");
   if (!/^[0-9a-f]{16}$/.test(bootId)) fail("bootId", bootId, "16 lower-case hex digits");
@@ -42,10 +43,8 @@ export function checkOptions(options: GossipNodeOptions): CheckedOptions {
     fail("generation", generation, "1 or more");
   if (cluster === "" || byteLength(cluster) > 64) fail("cluster", cluster, "1 to 64 bytes");
   if (byteLength(name) > 64) fail("name", name, "at most 64 bytes");
-  if (sealing !== "required" && sealing !== "permissive")
-    fail("sealing", sealing, "required or permissive");
   checkKeys(keys);
-  for (const seed of seeds) parseHostPort(seed, 5_000);
+  checkPeers(seeds);
   if (options.advertise !== undefined) parseHostPort(options.advertise, 1);
   if (keys.length === 0 && !insecure && !isLoopback(address)) {
     throw new TypeError(
@@ -94,13 +93,15 @@ export function checkOptions(options: GossipNodeOptions): CheckedOptions {
   };
 }
 
-/** @throws {TypeError} when a key is not 32 bytes @throws {RangeError} for more than 16, or one twice */
+/** @throws {TypeError} when there is no list of them, or a key is not 32 bytes @throws {RangeError} for more than 16, or one twice */
 export function checkKeys(keys: readonly Uint8Array[]): void {
+  if (!Array.isArray(keys)) throw new TypeError("Cannot take the keys: they are no array");
   if (keys.length > 16) throw new RangeError(`Cannot take ${keys.length} keys: at most 16`);
   for (const key of keys) {
     // Never the key itself in a message.
     if (!(key instanceof Uint8Array) || key.length !== 32) {
-      throw new TypeError(`Cannot take a key of ${key.length} bytes: 32 are needed`);
+      const size = key instanceof Uint8Array ? `a key of ${key.length} bytes` : "a key";
+      throw new TypeError(`Cannot take ${size}: 32 bytes are needed`);
     }
   }
   const seen = new Set(keys.map((key) => Buffer.from(key).toString("latin1")));
@@ -151,13 +152,13 @@ function byteLength(text: string): number {
 }
 
 function optional(name: string, value: number | undefined, least: number): number | undefined {
-  if (value !== undefined && !(Number.isFinite(value) && value >= least)) {
-    fail(name, value, `a number of at least ${least}`);
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
+    fail(name, value, `a whole number of at least ${least}`);
   }
   return value;
 }
 
 function fail(name: string, value: unknown, allowed: string): never {
-  const error = `Cannot take ${name} ${JSON.stringify(value)}: ${allowed}`;
+  const error = `Cannot take ${name} ${typeof value === "number" ? value : JSON.stringify(value)}: ${allowed}`;
   throw typeof value === "number" ? new RangeError(error) : new TypeError(error);
 }

@@ -3,10 +3,10 @@ import type { Member } from "@dnd/protocol";
 import type { EngineCounters } from "./_engine_protocol.ts";
 import { GossipHost } from "./_gossip_host.ts";
 import type { StreamCounters, StreamHandler } from "./_stream_hub.ts";
+import { checkPeers } from "./_check_types.ts";
 import { checkKeys, checkOptions } from "./_validate_options.ts";
 import type { GossipEvent, GossipNotice } from "./gossip_events.ts";
 import { encodeMetadata, type GossipNodeOptions, type Metadata } from "./gossip_options.ts";
-import { parseHostPort } from "./host_port.ts";
 import type { PeerStream } from "./peer_stream.ts";
 import { PeerStreamError } from "./peer_stream_error.ts";
 import type { LocalSummary } from "./shared_state.ts";
@@ -168,14 +168,23 @@ export class GossipNode {
    * @param memberIds ids of members; unknown ones and those that are not up are passed over
    * @param bytes at most {@linkcode GossipNode.maxUpdateBytes}
    * @returns false when it was dropped: not running, or 8 MiB are under way to the engine
-   * @throws {RangeError} when it is larger
+   * @throws {RangeError} when it is larger, or for more than 65,535 members
+   * @throws {TypeError} when these are no ids or no bytes
    */
   send(memberIds: readonly string[], bytes: Uint8Array): boolean {
-    return memberIds.length === 0 || this.#host.sendUpdate(memberIds, bytes);
+    if (!Array.isArray(memberIds)) throw new TypeError("Cannot send: give an array of ids");
+    checkBytes(bytes);
+    if (memberIds.length > 65_535) {
+      throw new RangeError(`Cannot send to ${memberIds.length} members: at most 65535`);
+    }
+    // What is no id is no member: the bytes between the threads have room for ids alone.
+    const ids = (memberIds as readonly string[]).filter((id) => idPattern.test(id));
+    return ids.length === 0 || this.#host.sendUpdate(ids, bytes);
   }
 
   /** Sends an opaque update to everybody in packets that flow anyway, otherwise like {@linkcode GossipNode.send}. */
   broadcast(bytes: Uint8Array): boolean {
+    checkBytes(bytes);
     return this.#host.sendUpdate([], bytes);
   }
 
@@ -206,7 +215,7 @@ export class GossipNode {
 
   /** Calls further peers, `host:port`, for ever. @throws {TypeError} when one is not of this form */
   async join(peers: readonly string[]): Promise<void> {
-    for (const peer of peers) parseHostPort(peer, 5_000);
+    checkPeers(peers);
     await this.#host.engine().call("join", peers);
   }
 
@@ -217,6 +226,7 @@ export class GossipNode {
    * @throws {Error} with `code` when the member is unknown or neither
    */
   async forget(id: string, options: { departed?: number } = {}): Promise<void> {
+    checkDeparted(options.departed);
     await this.#host.engine().call("forget", id, options.departed);
   }
 
@@ -306,7 +316,7 @@ export class GossipNode {
   ): Promise<PeerStream> {
     if (this.#host.state !== "running")
       throw new PeerStreamError("not-running", "the node is not running");
-    if (!/^[0-9a-f]{32}$/.test(to)) return this.#host.streams.open(to, purpose, options);
+    if (!idPattern.test(to)) return this.#host.streams.open(to, purpose, options);
     const member = this.#host.mirror.get(to);
     if (member === undefined)
       throw new PeerStreamError("unknown-member", `${to} is no known member`);
@@ -335,8 +345,24 @@ export class GossipNode {
    *
    * @param options `departed`: the stamp of the departure (RULES 1)
    */
-  leave(options: { departed?: number } = {}): Promise<void> {
+  async leave(options: { departed?: number } = {}): Promise<void> {
+    checkDeparted(options.departed);
     return this.#host.end("leave", options.departed);
+  }
+}
+
+const idPattern = /^[0-9a-f]{32}$/;
+
+/** What is no bytes would only be found to be none by the engine's thread. */
+function checkBytes(bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("Cannot send: give a Uint8Array");
+}
+
+/** A stamp of the hybrid clock. */
+function checkDeparted(departed: unknown): void {
+  if (departed !== undefined && !(Number.isSafeInteger(departed) && Number(departed) >= 0)) {
+    const given = typeof departed === "number" ? String(departed) : `of type ${typeof departed}`;
+    throw new RangeError(`Cannot take departed ${given}: it must be a stamp of the clock`);
   }
 }
 

@@ -216,6 +216,45 @@ describe("GossipNode", () => {
     expect(late).to.be.instanceOf(Error);
   });
 
+  it("refuses arguments that are none, and goes on", async () => {
+    const a = await startNode({ thread: "worker" });
+    const b = await startNode({ thread: "worker", seeds: [a.address] });
+    await until(() => knows(a, b));
+    const got: string[] = [];
+    b.onUpdate((_, bytes) => void got.push(Buffer.from(bytes).toString()));
+    const bytes = Buffer.from("x");
+    const many = Array.from({ length: 65_536 }, () => b.id);
+    expect(() => a.send("abc" as never, bytes)).to.throw(TypeError, "ids");
+    expect(() => a.send([b.id], "xyz" as never)).to.throw(TypeError, "Uint8Array");
+    expect(() => a.broadcast(undefined as never)).to.throw(TypeError, "Uint8Array");
+    expect(() => a.send(many, bytes)).to.throw(RangeError, "65535");
+    // What is no id is passed over, as an unknown one is.
+    expect(a.send(["abc", b.id.slice(2), "", 7 as never, b.id], bytes)).to.equal(true);
+    expect(a.send(["abc"], bytes)).to.equal(true);
+    const calls: (() => Promise<unknown>)[] = [
+      () => a.setMetadata(7 as never),
+      () => a.setMetadata(undefined as never),
+      () => a.setMetadata({ a: 1n }),
+      () => a.setMetadata("x".repeat(513)),
+      () => a.join("127.0.0.1:1" as never),
+      () => a.join(["127.0.0.1:0"]),
+      () => a.forget(b.id, { departed: "x" as never }),
+      () => a.leave({ departed: NaN }),
+      () => a.setKeys("x" as never),
+      () => a.setKeys([null as never]),
+    ];
+    for (const call of calls) {
+      const error: unknown = await call().catch((e: unknown) => e);
+      expect(error, call.toString())
+        .to.be.instanceOf(Error)
+        .with.property("message")
+        .match(/^Cannot /);
+    }
+    await until(() => got.length === 1);
+    expect(got).to.deep.equal(["x"]);
+    expect(knows(a, b) && knows(b, a)).to.equal(true);
+  });
+
   it("can be stopped while it starts, and twice", async () => {
     const node = new GossipNode({ thread: "worker" });
     const starting = node.start().catch(() => undefined);

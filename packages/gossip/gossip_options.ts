@@ -86,15 +86,23 @@ export interface GossipNodeOptions {
  */
 export function encodeMetadata(metadata: Metadata): Uint8Array {
   const bytes =
-    metadata instanceof Uint8Array
-      ? metadata.slice()
-      : new TextEncoder().encode(
-          typeof metadata === "string" ? metadata : JSON.stringify(metadata),
-        );
+    metadata instanceof Uint8Array ? metadata.slice() : new TextEncoder().encode(textOf(metadata));
   if (bytes.length > 512) {
     throw new RangeError(`Cannot take metadata of ${bytes.length} bytes: at most 512`);
   }
   return bytes;
+}
+
+function textOf(metadata: Exclude<Metadata, Uint8Array>): string {
+  if (typeof metadata === "string") return metadata;
+  if (typeof metadata !== "object") {
+    throw new TypeError(`Cannot take metadata: a ${typeof metadata} is no object, string or bytes`);
+  }
+  try {
+    return JSON.stringify(metadata);
+  } catch (cause) {
+    throw new TypeError(`Cannot take metadata: JSON cannot hold it (${String(cause)})`, { cause });
+  }
 }
 
 /**
