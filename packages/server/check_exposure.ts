@@ -11,7 +11,7 @@ export function checkExposure(options: ResolvedNodeOptions): void {
   if (!isLoopbackAddress(options.address) && (options.keys ?? []).length === 0) {
     throw new TypeError(
       `Cannot bind gossip to ${options.address}: anybody in reach could join without keys; ` +
-        "give a key file, or --insecure to allow it",
+        "give keys (--key-file), or allow it with insecure (--insecure)",
     );
   }
   const { http } = options;
@@ -21,7 +21,7 @@ export function checkExposure(options: ResolvedNodeOptions): void {
   if ((http.tokens?.size ?? 0) === 0 && http.tls?.ca === undefined) {
     throw new TypeError(
       `Cannot bind HTTP to ${address}: anybody in reach could write without tokens or client ` +
-        "certificates; give a token file, a CA, or --insecure to allow it",
+        "certificates; give tokens (--token-file) or a CA (--tls-ca), or allow it with insecure (--insecure)",
     );
   }
 }

@@ -1,3 +1,4 @@
+import { createSecureContext } from "node:tls";
 import { authorityFault } from "./authority_fault.ts";
 import { nearestWord } from "./nearest_word.ts";
 import { Tokens } from "./token_file.ts";
@@ -8,8 +9,12 @@ type Check = NodeOptionCheck;
 type Checks = Readonly<Record<string, Check>>;
 
 /** Checked, with its range, where the defaults are filled in. */
-const later: Check = () => undefined;
+const later: Check = (value) =>
+  value === null ? "left out or undefined for its default" : undefined;
 const string: Check = (value) => (typeof value === "string" ? undefined : "a string");
+const wellFormed: Check = (value) =>
+  string(value) ??
+  (/\p{Surrogate}/u.test(value as string) ? "a string without lone surrogates" : undefined);
 const text: Check = (value) =>
   typeof value === "string" && value !== "" ? undefined : "a string that is not empty";
 const flag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
@@ -43,6 +48,23 @@ const authority: Check = (value) => {
 
 const tls = { cert: text, key: text, ca: authority };
 
+/** Certificate and key have to fit: OpenSSL alone says what they lack, and only when a port is open. */
+function tlsCheck(action: string, path: string): Check {
+  return (value) => {
+    checkAll(action, path, value, tls);
+    const { cert, key } = value as Readonly<Record<string, unknown>>;
+    if (typeof cert !== "string" || typeof key !== "string") return "a cert and a key, as PEM text";
+    try {
+      createSecureContext({ cert, key });
+      return undefined;
+    } catch (error) {
+      // The end of OpenSSL's "error:05800074:x509 certificate routines::key values mismatch".
+      const why = (error as Error).message.split(":").at(-1)?.trim();
+      return `a certificate and its key, as PEM text (OpenSSL says: ${why})`;
+    }
+  };
+}
+
 /** Of `http`. */
 export const nodeHttpChecks = {
   ...{ port: later, webPort: later, address: string, accessLog: flag },
@@ -51,11 +73,7 @@ export const nodeHttpChecks = {
     value.every((item) => typeof item === "string" && /^(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)$/.test(item))
       ? undefined
       : "an array of host names like db.example.org",
-  tls: (value: unknown) => {
-    checkAll("http.tls", value, tls);
-    const { cert, key } = value as Readonly<Record<string, unknown>>;
-    return cert === undefined || key === undefined ? "a cert and a key, as PEM text" : undefined;
-  },
+  tls: tlsCheck("make a node", "http.tls"),
   tokens: (value: unknown) =>
     value instanceof Tokens ? undefined : "a Tokens, made by new Tokens() or parseTokenFile()",
   allowOrigins: (value: unknown) =>
@@ -70,14 +88,21 @@ export const nodeHttpChecks = {
 /** Of the node. */
 export const nodeChecks = {
   ...{ port: later, address: string, advertise: text, seeds: texts, dataDir: later },
-  ...{ durability: later, cluster: string, name: string, keys, insecure: flag, logger: later },
+  ...{
+    durability: later,
+    cluster: wellFormed,
+    name: wellFormed,
+    keys,
+    insecure: flag,
+    logger: later,
+  },
   sealing: oneOf("required", "permissive"),
   profile: oneOf("local", "lan", "wan"),
   thread: oneOf("worker", "main"),
   ...{ maxValueBytes: later, maxDriftMs: later, maxDatagramBytes: whole(512, 65_507) },
   forgetAfterMs: whole(1, Number.MAX_SAFE_INTEGER),
   http: (value: unknown) => {
-    checkAll("http", value, nodeHttpChecks);
+    checkAll("make a node", "http", value, nodeHttpChecks);
     return undefined;
   },
 };
@@ -89,24 +114,43 @@ export const nodeChecks = {
  * @throws {TypeError} naming the option, its value, and what it must be
  */
 export function checkNodeOptions(options: object): void {
-  checkAll("", options, nodeChecks);
+  checkAll("make a node", "", options, nodeChecks);
 }
 
-function checkAll(what: string, options: unknown, known: Checks): void {
+/** Of `reload()`: as when the node is made. */
+const secretChecks = {
+  keys,
+  tokens: nodeHttpChecks.tokens,
+  tls: tlsCheck("take new secrets", "tls"),
+};
+
+/**
+ * Checks what `reload()` was given, all of it before any is taken.
+ *
+ * @throws {TypeError} naming the secret (never its value), and what it must be
+ */
+export function checkSecrets(secrets: object): void {
+  checkAll("take new secrets", "", secrets, secretChecks);
+}
+
+function checkAll(action: string, what: string, options: unknown, known: Checks): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     const where = what === "" ? "the options are" : `${what} is`;
-    throw new TypeError(`Cannot make a node: ${where} ${show(options)}, give an object`);
+    throw new TypeError(`Cannot ${action}: ${where} ${show(options)}, give an object`);
   }
   for (const [name, value] of Object.entries(options)) {
     const path = what === "" ? name : `${what}.${name}`;
     if (!Object.hasOwn(known, name)) {
       const near = nearestWord(name, Object.keys(known));
       const hint = near === undefined ? "" : `; did you mean ${near}?`;
-      throw new TypeError(`Cannot make a node: there is no option ${path}${hint}`);
+      throw new TypeError(`Cannot ${action}: there is no option ${path}${hint}`);
     }
     const must = value === undefined ? undefined : known[name]?.(value);
     if (must !== undefined) {
-      throw new TypeError(`Cannot make a node: ${path} is ${show(value)}, it must be ${must}`);
+      // A number is out of its range, anything else is of a wrong type.
+      const Fault =
+        typeof value === "number" && must.startsWith("a whole") ? RangeError : TypeError;
+      throw new Fault(`Cannot ${action}: ${path} is ${show(value)}, it must be ${must}`);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { checkOptions, stringCheck, timeoutCheck } from "@dnd/client/options";
 import { createNode } from "./create_node.ts";
-import type { DndNode } from "./dnd_node.ts";
+import { DndNode } from "./dnd_node.ts";
 import type { NodeOptions } from "./node_options.ts";
 
 /** Options of {@link createTestCluster}: those of every node, and how many there are. */
@@ -10,7 +10,7 @@ export interface TestClusterOptions extends Omit<
 > {
   /** How many nodes. Default 3. */
   readonly nodes?: number;
-  /** Data folders, one for each node. Default: everything in memory. */
+  /** Data folders, in the order of the nodes; those without one are in memory. Default: all are. */
   readonly dataDirs?: readonly string[];
   /** How long the nodes may take to find each other and be ready, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number;
@@ -21,6 +21,7 @@ export class TestCluster implements AsyncDisposable {
   readonly #nodes: DndNode[] = [];
   readonly #options: NodeOptions;
   #number = 0;
+  #closed = false;
 
   /** Made by {@link createTestCluster}. */
   constructor(options: NodeOptions) {
@@ -32,11 +33,16 @@ export class TestCluster implements AsyncDisposable {
     return this.#nodes;
   }
 
-  /** Adds a node; it has joined the others and is ready when this resolves. */
+  /**
+   * Adds a node; it has joined the others and is ready when this resolves.
+   *
+   * @throws {Error} when the cluster is closed
+   */
   async add(
     options: { readonly dataDir?: string; readonly timeoutMs?: number } = {},
   ): Promise<DndNode> {
     checkOptions("add a node", options, { dataDir: stringCheck, timeoutMs: timeoutCheck });
+    if (this.#closed) throw new Error("Cannot add a node: the cluster is closed");
     const { dataDir, timeoutMs = 30_000 } = options;
     const node = await createNode({
       ...this.#options,
@@ -51,6 +57,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Stops a node, as `close()` does: it is `stopped` for the others, and may come back. */
   async stop(node: DndNode): Promise<void> {
+    if (!(node instanceof DndNode)) throw new TypeError("Cannot stop: that is no node");
     const index = this.#nodes.indexOf(node);
     if (index !== -1) this.#nodes.splice(index, 1);
     await node.close();
@@ -72,6 +79,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Closes all nodes. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#nodes.splice(0).map((node) => node.close()));
   }
 
@@ -85,12 +93,11 @@ export class TestCluster implements AsyncDisposable {
  * Starts nodes on free loopback ports that know each other and are ready.
  *
  * @throws {Error} when they do not find each other in time; all are closed then
+ * @throws {TypeError} or {RangeError} for an option that cannot be used
  */
 export async function createTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  checkClusterOptions(options);
   const { nodes = 3, dataDirs = [], timeoutMs = 30_000, ...rest } = options;
-  if (!Number.isSafeInteger(nodes) || nodes < 1 || nodes > 100) {
-    throw new RangeError(`Cannot make a test cluster: nodes is ${nodes}, write 1 to 100`);
-  }
   const cluster = new TestCluster({ profile: "local", thread: "main", ...rest });
   try {
     for (let index = 0; index < nodes; index += 1) {
@@ -111,6 +118,29 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
   } catch (error) {
     await cluster.close();
     throw error;
+  }
+}
+
+/** The options of the nodes are checked by each node; these are those of the cluster. */
+function checkClusterOptions(options: TestClusterOptions): void {
+  const refuse = (why: string): TypeError => new TypeError(`Cannot make a test cluster: ${why}`);
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw refuse("the options are no object");
+  }
+  for (const name of ["seeds", "port", "name"]) {
+    if (name in options) throw refuse(`each node has a ${name} of its own`);
+  }
+  if ("dataDir" in options) throw refuse("each node has a folder of its own: give dataDirs");
+  const { nodes = 3, dataDirs }: { nodes?: unknown; dataDirs?: unknown } = options;
+  if (typeof nodes !== "number") throw refuse("nodes is no number");
+  if (!Number.isSafeInteger(nodes) || nodes < 1 || nodes > 100) {
+    throw new RangeError(`Cannot make a test cluster: nodes is ${nodes}, write 1 to 100`);
+  }
+  if (dataDirs === undefined) return;
+  if (!Array.isArray(dataDirs)) throw refuse("dataDirs is no array of folders");
+  if (dataDirs.length > nodes) {
+    const given = `dataDirs has ${dataDirs.length} folders for ${nodes} nodes`;
+    throw new RangeError(`Cannot make a test cluster: ${given}`);
   }
 }
 

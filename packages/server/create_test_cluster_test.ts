@@ -74,12 +74,38 @@ describe("createTestCluster()", function () {
 
   it("refuses options that do not exist, and closes what it has started", async () => {
     await assert.rejects(createTestCluster({ node: 3 } as object), /no option node/);
-    await assert.rejects(createTestCluster({ nodes: 0 }), RangeError);
+    for (const nodes of [0, -1, 1.5, NaN, 101]) {
+      await assert.rejects(createTestCluster({ nodes }), RangeError);
+    }
+    for (const [options, message] of [
+      [null, /no object/],
+      [3, /no object/],
+      ["x", /no object/],
+      [[], /no object/],
+      [{ nodes: "3" }, /nodes is no number/],
+      [{ nodes: null }, /nodes is no number/],
+      [{ seeds: ["127.0.0.1:9"] }, /a seeds of its own/],
+      [{ port: 5000 }, /a port of its own/],
+      [{ name: "x" }, /a name of its own/],
+      [{ dataDir: "x" }, /give dataDirs/],
+      [{ dataDirs: "x" }, /no array of folders/],
+    ] as const) {
+      await assert.rejects(
+        createTestCluster(options as object),
+        (error: Error) => error instanceof TypeError && message.test(error.message),
+        JSON.stringify(options),
+      );
+    }
+    await assert.rejects(createTestCluster({ nodes: 1, dataDirs: ["x", "y"] }), RangeError);
     await assert.rejects(createTestCluster({ nodes: 1, timeoutMs: NaN }), /timeoutMs is NaN/);
     await using cluster = await createTestCluster({ nodes: 1 });
     await assert.rejects(cluster.add({ folder: "x" } as object), /no option folder/);
     await assert.rejects(cluster.settled({ timeout: 5 } as object), /no option timeout/);
+    await assert.rejects(cluster.stop(undefined as never), /that is no node/);
     assert.equal(cluster.nodes.length, 1);
+    await cluster.close();
+    await cluster.close();
+    await assert.rejects(cluster.add(), /the cluster is closed/);
   });
 
   it("ten nodes in one process are independent of each other", async () => {

@@ -20,6 +20,7 @@ import { EmbeddedNode } from "./embedded_node.ts";
 import type { HttpService } from "./http/http_service.ts";
 import type { ClusterLink } from "./peer/cluster_link.ts";
 import type { RunningNode } from "./running_node.ts";
+import { checkSecrets } from "./check_node_options.ts";
 import type { Tokens } from "./token_file.ts";
 
 /** How a node ended. */
@@ -107,15 +108,15 @@ export class DndNode extends EmbeddedNode {
   }
 
   /** What `GET /cluster` says. */
-  async cluster(): Promise<ClusterInfo> {
-    this.core.checkServing("ask for the cluster");
-    return this.core.clusterInfo();
+  cluster(options: CallOptions = {}): Promise<ClusterInfo> {
+    const what = "ask for the cluster";
+    return this.call(what, options, callChecks, async () => this.core.clusterInfo());
   }
 
   /** Whether the node is ready, and why not. */
-  async readiness(): Promise<Readiness> {
-    this.core.checkServing("ask whether the node is ready");
-    return this.core.readiness();
+  readiness(options: CallOptions = {}): Promise<Readiness> {
+    const what = "ask whether the node is ready";
+    return this.call(what, options, callChecks, async () => this.core.readiness());
   }
 
   /** Who holds which version of a key, and why the winner won. */
@@ -127,36 +128,40 @@ export class DndNode extends EmbeddedNode {
   }
 
   /** Calls further peers, `host:port` each. */
-  async join(peers: readonly string[]): Promise<void> {
-    checkArgument("join", "peers", peers, arrayCheck);
-    this.core.checkServing("join");
-    return this.core.join(peers);
+  join(peers: readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.call("join", options, callChecks, async () => {
+      checkArgument("join", "peers", peers, arrayCheck);
+      return this.core.join(peers);
+    });
   }
 
   /**
    * Leaves the cluster after one complete exchange with a ready member, and closes.
    *
+   * @param options whoever stops waiting does not call it back: the node leaves when it can (see `ended`)
    * @throws {DndError} `conflict` when no exchange was possible; the node goes on then (rule 2)
    */
-  async leave(options: CallOptions = {}): Promise<void> {
-    checkOptions("leave", options, callChecks);
-    this.core.checkServing("leave");
-    await this.core.leave(options);
-    await this.#parts.close({ reason: "left" }, 1_000);
+  leave(options: CallOptions = {}): Promise<void> {
+    return this.call("leave", options, callChecks, async () => {
+      await this.core.leave(options);
+      await this.#parts.close({ reason: "left" }, 1_000);
+    });
   }
 
   /** Forgets a dead member (rule 3). @throws {DndError} `conflict` when it is not dead */
-  async forget(node: string): Promise<void> {
-    checkArgument("forget a member", "node", node, textCheck);
-    this.core.checkServing("forget a member");
-    return this.core.forget(node);
+  forget(node: string, options: CallOptions = {}): Promise<void> {
+    return this.call("forget a member", options, callChecks, async () => {
+      checkArgument("forget a member", "node", node, textCheck);
+      return this.core.forget(node);
+    });
   }
 
   /** Makes a consistent copy of the data in a folder, while serving. */
-  async backup(folder: string): Promise<BackupResult> {
-    checkArgument("back up", "folder", folder, textCheck);
-    this.core.checkServing("back up");
-    return this.core.backup(folder);
+  backup(folder: string, options: CallOptions = {}): Promise<BackupResult> {
+    return this.call("back up", options, callChecks, async () => {
+      checkArgument("back up", "folder", folder, textCheck);
+      return this.core.backup(folder);
+    });
   }
 
   /** Resolves when the node holds a complete copy, or is alone by rule 12. */
@@ -169,17 +174,23 @@ export class DndNode extends EmbeddedNode {
   }
 
   /** The metrics as Prometheus text. */
-  async metrics(): Promise<string> {
-    this.core.checkServing("make metrics");
-    return (await (await this.#http()).metrics()).text;
+  metrics(options: CallOptions = {}): Promise<string> {
+    return this.call("make metrics", options, callChecks, async () => {
+      return (await (await this.#http()).metrics()).text;
+    });
   }
 
-  /** Takes new keys for gossip, new tokens and certificates for HTTP, from now on. */
+  /**
+   * Takes new keys for gossip, new tokens and certificates for HTTP, from now on.
+   *
+   * @throws {TypeError} for a secret that is none; nothing is taken then
+   */
   async reload(secrets: {
     readonly keys?: readonly Uint8Array[];
     readonly tokens?: Tokens;
     readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
   }): Promise<void> {
+    checkSecrets(secrets);
     this.core.checkServing("take new secrets");
     if (secrets.keys !== undefined) await this.#parts.link.setKeys(secrets.keys);
     (await this.#http()).reload(secrets);
@@ -212,7 +223,7 @@ export class DndNode extends EmbeddedNode {
     }
     this.#http().then(
       (service) => service.handler(request, response),
-      () => response.destroy(),
+      () => void response.destroy(),
     );
   }
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { resolve } from "node:path";
-import { DndError, type Outcome } from "@dnd/client";
+import { createClient, DndError, type Outcome } from "@dnd/client";
+import { TestAuthority } from "./_test_certificates.ts";
 import { startAlone, withFolder } from "./_test_utils.ts";
 import { createNode } from "./create_node.ts";
 import { createTestCluster } from "./create_test_cluster.ts";
+import { Tokens } from "./token_file.ts";
 
 async function rejects(call: Promise<unknown>, code: string, outcome?: Outcome): Promise<DndError> {
   const error: unknown = await call.then(
@@ -34,13 +36,70 @@ describe("DndNode", function () {
       [node.forget(""), "node", '""'],
       [node.backup(5 as never), "folder", "5"],
       [node.backup(""), "folder", '""'],
+      [node.cluster({ x: 1 } as never), "x", "1"],
+      [node.readiness({ timeoutMs: 0 }), "timeoutMs", "0"],
+      [node.metrics({ signal: 5 } as never), "signal", "5"],
+      [node.join([], { x: 1 } as never), "x", "1"],
+      [node.forget("a", { x: 1 } as never), "x", "1"],
+      [node.backup("a", { x: 1 } as never), "x", "1"],
     ];
     for (const [call, ...named] of wrong) {
       const { message } = await rejects(call, "invalid-argument");
       for (const word of named) assert.ok(message.includes(word), `${message} lacks ${word}`);
     }
     await rejects(node.explain(""), "invalid-key");
+    const reason = new Error("stop here");
+    const signal = AbortSignal.abort(reason);
+    for (const call of [
+      () => node.cluster({ signal }),
+      () => node.readiness({ signal }),
+      () => node.metrics({ signal }),
+      () => node.explain("k", { signal }),
+      () => node.join(["127.0.0.1:9"], { signal }),
+      () => node.forget("a", { signal }),
+      () => node.backup("/nowhere", { signal }),
+      () => node.leave({ signal }),
+    ]) {
+      await assert.rejects(call(), reason);
+    }
     await node.put("k", "still open");
+    await node.close();
+  });
+
+  it("refuses secrets that are none, and takes none of them", async () => {
+    const { cert, key } = new TestAuthority("tests").issue();
+    const tokens = new Tokens([["let-me-in", "admin"]]);
+    const { node, url } = await startAlone({ http: { tokens } });
+    const dnd = createClient({ urls: [url], token: "let-me-in" });
+    for (const [secrets, message] of [
+      [undefined, /the options are undefined/],
+      ["x", /the options are x/],
+      [{ token: tokens }, /no option token; did you mean tokens/],
+      [{ tokens: [["let-me-in", "admin"]] }, /tokens is an array of 1, .* a Tokens/],
+      [{ tokens: "let-me-in" }, /it must be a Tokens/],
+      [{ keys: "x" }, /keys is x/],
+      [{ keys: [new Uint8Array(31)], tokens: new Tokens([["other", "read"]]) }, /keys is an array/],
+      [{ tls: {} }, /tls is an object, it must be a cert and a key/],
+      [
+        { tls: { cert: "x", key: "y" } },
+        /tls is an object, .* as PEM text \(OpenSSL says: .*no start line/,
+      ],
+      [{ tls: { cert, key: "y" } }, /tls is an object/],
+      [{ tls: { cert, key, passphrase: "x" } }, /no option tls.passphrase/],
+    ] as const) {
+      await assert.rejects(
+        node.reload(secrets as never),
+        (error: Error) => error instanceof TypeError && message.test(error.message),
+        String(message),
+      );
+    }
+    await dnd.put("k", "the old token still opens");
+    await node.reload({ tokens: new Tokens([["another", "admin"]]) });
+    await rejects(dnd.get("k"), "unauthorized");
+    for (const roles of [[["x", "root"]], [["", "read"]], [["a b", "read"]], [[5, "read"]]]) {
+      assert.throws(() => new Tokens(roles as never), TypeError);
+    }
+    await dnd.close();
     await node.close();
   });
 

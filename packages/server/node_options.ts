@@ -123,6 +123,7 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
       throw new TypeError(`Cannot make a node: seeds has ${JSON.stringify(seed)}, ${fault}`);
     }
   }
+  if (resolved.advertise !== undefined) checkAdvertised(resolved.advertise);
   checkLabel("cluster", resolved.cluster);
   if (resolved.name !== undefined) checkLabel("name", resolved.name);
   if (!["sync", "async"].includes(resolved.durability)) {
@@ -164,7 +165,9 @@ function checkPort(name: string, port: number): void {
 
 function checkRange(name: string, value: number, least: number, most: number): void {
   if (!Number.isSafeInteger(value) || value < least || value > most) {
-    throw new RangeError(`Cannot make a node: ${name} is ${value}, write ${least} to ${most}`);
+    const message = `Cannot make a node: ${name} is ${value}`;
+    if (typeof value === "number") throw new RangeError(`${message}, write ${least} to ${most}`);
+    throw new TypeError(`${message}, a ${typeof value}: write a number from ${least} to ${most}`);
   }
 }
 
@@ -173,6 +176,17 @@ function checkAddress(name: string, address: string): void {
     throw new TypeError(
       `Cannot make a node: ${name} is ${JSON.stringify(address)}, write an IP address or localhost`,
     );
+  }
+}
+
+/** Without a port it is that of gossip; 0 is none that the others could call. */
+function checkAdvertised(advertise: string): void {
+  const hasPort = /^(?:\[[^\]]*\]|[^:]*):\d+$/.test(advertise);
+  const fault = peerFault(hasPort ? advertise : `${advertise}:1`);
+  if (fault !== undefined) {
+    const given = JSON.stringify(advertise);
+    const how = fault.startsWith("write") ? "write host[:port], for IPv6 [::1]:5000" : fault;
+    throw new TypeError(`Cannot make a node: advertise is ${given}, ${how}`);
   }
 }
 

@@ -78,9 +78,58 @@ describe("the options of a node", () => {
     [{ http: { accessLog: "x" } }, /http.accessLog is x/],
     [{ http: { maxWatchBytes: "x" } }, /http.maxWatchBytes is x/],
     [{ http: { maxConnections: 0 } }, /http.maxConnections is 0/],
+    [{ port: null }, /port is null/],
+    [{ http: { port: null } }, /http.port is null/],
+    [{ http: { port: "0" } }, /http.port is 0, a string: write a number/],
+    [{ cluster: "\ud800" }, /cluster is .*, it must be a string without lone surrogates/],
+    [{ advertise: "10.0.0.1:0" }, /advertise is "10.0.0.1:0", port 0 cannot be called/],
+    [{ advertise: "10.0.0.1:99999" }, /advertise is .*, the port is above 65535/],
+    [{ advertise: "http://a" }, /advertise is .*, write host\[:port\]/],
+    [{ seeds: [7] }, /seeds is an array of 1/],
+    [{ http: { tls: { cert: "x", key: "y" } } }, /http.tls is an object, .*no start line/],
     [{ logger: 5 }, /logger has no function trace, as pino has/],
     [{ logger: { info() {}, trace() {}, debug() {}, warn() {} } }, /logger has no function error/],
   ];
+
+  it("may name an address for the others with or without a port", () => {
+    for (const advertise of [
+      "10.0.0.1",
+      "10.0.0.1:5",
+      "db-1.internal",
+      "[::1]",
+      "[fd00::1]:5000",
+    ]) {
+      assert.equal(resolveNodeOptions({ advertise }).advertise, advertise);
+    }
+  });
+
+  it("that are out of range are a RangeError, those of a wrong type a TypeError", () => {
+    for (const options of [
+      { port: -1 },
+      { maxDatagramBytes: 1 },
+      { forgetAfterMs: 0.5 },
+      { http: { maxConnections: 0 } },
+    ]) {
+      assert.throws(() => resolveNodeOptions(options), RangeError);
+    }
+    for (const options of [{ port: "1" }, { maxDatagramBytes: "1" }, { maxValueBytes: "1m" }]) {
+      assert.throws(() => resolveNodeOptions(given(options)), TypeError);
+    }
+  });
+
+  it("that open a node to everybody are named as a program and as a command line gives them", async () => {
+    for (const [options, words] of [
+      [{ address: "0.0.0.0" }, [/\bkeys\b/, /\binsecure\b/, /--key-file/, /--insecure/]],
+      [
+        { http: { address: "0.0.0.0" } },
+        [/\btokens\b/, /\binsecure\b/, /--token-file/, /--tls-ca/],
+      ],
+    ] as const) {
+      const error: unknown = await createNode(options).catch((e: unknown) => e);
+      assert.ok(error instanceof TypeError);
+      for (const word of words) assert.match(error.message, word);
+    }
+  });
 
   it(`are refused before anything is opened: ${bad.length} of them, each with its name`, async () => {
     for (const [options, message] of bad) {

@@ -93,19 +93,21 @@ export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<
     if (late.isCopy === true) late.close({ reason: "copy" });
     undo.push(async () => running.close());
     const http = (): Promise<HttpService> =>
-      (service ??= import("./http/http_service.ts").then(
-        ({ HttpService: Service }) =>
-          new Service({
-            node: running,
-            link,
-            logger,
-            http: options.http,
-            address: options.address,
-            advertisedHost: options.advertise ?? link.address,
-            fastPath: hooks.fastPath,
-            bodyMs: hooks.bodyMs,
-          }),
-      ));
+      (service ??= import("./http/http_service.ts").then(async ({ HttpService: Service }) => {
+        const made = new Service({
+          node: running,
+          link,
+          logger,
+          http: options.http,
+          address: options.address,
+          advertisedHost: options.advertise ?? link.address,
+          fastPath: hooks.fastPath,
+          bodyMs: hooks.bodyMs,
+        });
+        // First asked for when the node is closed already: a handler that is still mounted.
+        if (end !== undefined) await made.close(0);
+        return made;
+      }));
 
     async function closeNode(reason: NodeEnd, graceMs: number): Promise<void> {
       running.beginClosing();

@@ -17,10 +17,19 @@ export function roleAllows(held: Role, wanted: Role): boolean {
 export class Tokens {
   readonly #roles: ReadonlyMap<string, Role>;
 
-  /** @param roles role by token */
+  /**
+   * @param roles role by token
+   * @throws {TypeError} for a role that is none, or a token that no header can carry (never saying it)
+   */
   constructor(roles: Iterable<readonly [token: string, role: Role]>) {
     const byHash = new Map<string, Role>();
     for (const [token, role] of roles) {
+      if (!Object.hasOwn(rank, role)) {
+        throw new TypeError(`Cannot use the role ${String(role)}: write read, write or admin`);
+      }
+      if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+        throw new TypeError("Cannot use a token: write visible ASCII characters, without spaces");
+      }
       const hash = hashOf(token);
       const before = byHash.get(hash);
       byHash.set(hash, before !== undefined && roleAllows(before, role) ? before : role);

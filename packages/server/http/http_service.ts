@@ -41,6 +41,7 @@ export class HttpService {
   readonly #listener: Listener;
   readonly #servers: HttpServer[] = [];
   #tokens: Tokens | undefined;
+  #closed = false;
   #ports: { port: number; webPort: number | undefined } | undefined;
 
   /** @param parts nothing is opened before {@link listen} */
@@ -78,9 +79,11 @@ export class HttpService {
   }
 
   /** A plain request listener, to mount in any server. */
-  get handler(): RequestListener {
-    return this.#listener.onRequest;
-  }
+  readonly handler: RequestListener = (request, response) => {
+    const { onRequest, onClosed } = this.#listener;
+    if (this.#closed) onClosed(request, response);
+    else onRequest(request, response);
+  };
 
   /** The metrics as text. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }> {
@@ -126,6 +129,7 @@ export class HttpService {
 
   /** Refuses new connections, ends watches, lets requests finish for so long. */
   async close(graceMs: number): Promise<void> {
+    this.#closed = true;
     const closed = this.#servers.map((server) => server.close(graceMs));
     this.#hub.close();
     await Promise.all(closed);

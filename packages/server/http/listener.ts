@@ -15,6 +15,8 @@ export interface Listener {
   readonly onCheckContinue: (request: IncomingMessage, response: ServerResponse) => void;
   /** The same for requests that expect something else. */
   readonly onCheckExpectation: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same once the node is closed, for servers of others in which it is still mounted. */
+  readonly onClosed: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
 /** How a listener is made. */
@@ -76,6 +78,12 @@ export function createListener(
       response.destroy();
     });
   };
+  const refuse = (exchange: Exchange, error: unknown): void => {
+    exchange.request.on("error", ignore);
+    exchange.response.on("error", ignore);
+    exchange.closes = true;
+    outgoing.push(exchange, problemAnswer(exchange, error));
+  };
   return {
     onRequest: (request, response) => handle(new Exchange(context, request, response)),
     onCheckContinue: (request, response) => {
@@ -85,11 +93,13 @@ export function createListener(
     },
     onCheckExpectation: (request, response) => {
       const exchange = new Exchange(context, request, response);
-      request.on("error", ignore);
-      response.on("error", ignore);
-      exchange.closes = true;
       const detail = `Nothing but 100-continue can be expected, not ${exchange.header("expect")}`;
-      outgoing.push(exchange, problemAnswer(exchange, problemError("invalid-argument", detail)));
+      refuse(exchange, problemError("invalid-argument", detail));
+    },
+    onClosed: (request, response) => {
+      const detail = "Cannot serve: the node is closed";
+      const error = problemError("not-ready", detail, { outcome: "not-applied" });
+      refuse(new Exchange(context, request, response), error);
     },
   };
 }

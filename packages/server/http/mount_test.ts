@@ -78,11 +78,56 @@ describe("node.handler", () => {
     const server = app.listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const answer = await fetch(`${url}/kv/a`, { method: "PUT", body: "1" });
-    assert.equal(answer.status, 500);
+    for (const [method, path] of [
+      ["PUT", "/kv/parsed"],
+      ["POST", "/kv/parsed"],
+      ["POST", "/batch"],
+      ["POST", "/import"],
+    ] as const) {
+      const answer = await fetch(`${url}${path}`, { method, body: '{"ops":[]}' });
+      const problem = (await answer.json()) as Record<string, unknown>;
+      assert.equal(answer.status, 500, path);
+      assert.match(String(problem["detail"]), /mount it before any body parser/);
+      assert.deepEqual([problem["code"], problem["outcome"]], ["internal", "not-applied"]);
+    }
+    // What has no body loses nothing to a parser.
+    assert.equal((await fetch(`${url}/kv/parsed`)).status, 404);
+    assert.equal((await fetch(`${url}/kv/parsed`, { method: "DELETE" })).status, 204);
     server.closeAllConnections();
     server.close();
   });
+
+  for (const used of [true, false]) {
+    it(`says that the node is closed, ${used ? "" : "not "}having been asked before`, async () => {
+      const { node } = await startAlone();
+      const server = createServer(node.handler);
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      if (used) assert.equal((await fetch(`${url}/health`)).status, 200);
+      await node.close();
+      for (const [method, path] of [
+        ["GET", "/health"],
+        ["GET", "/health/ready"],
+        ["GET", "/kv/a"],
+        ["PUT", "/kv/a"],
+        ["POST", "/batch"],
+        ["GET", "/watch"],
+        ["GET", "/"],
+      ] as const) {
+        const answer = await fetch(`${url}${path}`, {
+          method,
+          ...(method === "GET" ? {} : { body: "1" }),
+        });
+        const problem = (await answer.json()) as Record<string, unknown>;
+        assert.equal(answer.status, 503, path);
+        assert.equal(problem["code"], "not-ready");
+        assert.match(String(problem["detail"]), /the node is closed/);
+        assert.equal(answer.headers.get("dnd-node"), node.id);
+      }
+      server.closeAllConnections();
+      server.close();
+    });
+  }
 });
 
 describe("curl, a client that was not written here", () => {

@@ -33,8 +33,11 @@ function begin(exchange: Exchange, limit?: BodyLimit): void {
     throw tooLarge(limit, length);
   }
   if (request.readableEnded) {
-    throw new Error(
-      "the body was read before the node's handler got the request: mount it before body parsers",
+    // A mistake of the program around the node: said in the answer, where whoever made it looks first.
+    throw problemError(
+      "internal",
+      "The body was read before the node's handler got the request: mount it before any body parser",
+      { outcome: "not-applied" },
     );
   }
   if (exchange.expectsContinue) {
