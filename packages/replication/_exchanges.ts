@@ -1,6 +1,7 @@
 import type { Context } from "./_context.ts";
 import { isReachable, notify, tellMisbehaved } from "./_context.ts";
 import type { ExchangeHost, ExchangeResult, SessionView } from "./_exchange_host.ts";
+import { ServeTurns } from "./_serve_turns.ts";
 import { ExchangeSession } from "./exchange_session.ts";
 
 interface Want {
@@ -45,6 +46,8 @@ export class Exchanges {
   readonly #wants = new Map<string, Want>();
   readonly #paces = new Map<string, Pace>();
   readonly #sessions = new Map<number, ExchangeSession>();
+  /** Of copies, and of all others. */
+  readonly #turns = { copy: new ServeTurns(), other: new ServeTurns() };
   #nextTickAt = Infinity;
   #latest = -Infinity;
   readonly #nextStream: () => number;
@@ -126,6 +129,7 @@ export class Exchanges {
 
   /** A peer opened a stream for an exchange. */
   accept(peer: string, stream: number, now: number): void {
+    this.#follow(now);
     const session = new ExchangeSession(this.#host, {
       stream,
       peer,
@@ -150,15 +154,28 @@ export class Exchanges {
   admit(
     session: SessionView,
   ): { readonly code: string; readonly retryAfterMs: number } | undefined {
-    if (this.#hasRoom("server", session.reason, session.stream)) return undefined;
+    const { peer, reason, stream } = session;
+    const turns = this.#turnsOf(reason);
+    if (this.#hasRoom("server", reason, stream) && !turns.isToWait(peer, this.#latest)) {
+      turns.began(peer);
+      return undefined;
+    }
+    turns.turnedAway(peer, this.#latest);
     this.#context.metrics.exchangesBusy += 1;
     return { code: "busy", retryAfterMs: BUSY_MS };
+  }
+
+  #turnsOf(reason: string): ServeTurns {
+    return reason === "join" ? this.#turns.copy : this.#turns.other;
   }
 
   /** Sets the pace of the pair by what came of a session. */
   finished(session: SessionView, result: ExchangeResult, now: number): void {
     this.#follow(now);
     this.#sessions.delete(session.stream);
+    if (session.role === "server" && session.reason !== "" && result.code !== "busy") {
+      this.#turnsOf(session.reason).ended(session.peer, now);
+    }
     const { metrics } = this.#context;
     metrics.exchangeEntriesSent += session.sent;
     metrics.exchangeEntriesReceived += session.received;

@@ -5,6 +5,13 @@ import { bytesOf, idOf, TestCluster } from "./_test_utils.ts";
 
 const EXTRA = new Uint8Array(0);
 
+/** What a peer sends first. */
+const hello = { type: "memberPage", members: [], last: true, extra: EXTRA };
+const open = {
+  ...{ type: "exchangeOpen", heard: [], seen: 0, horizon: 0, clock: 0, ready: true },
+  ...{ reason: "", counter: 0, keys: 0, bytes: 0, below: 0, copies: false, extra: EXTRA },
+};
+
 /** The second node refuses each exchange that the first one opens. */
 function refused(code: string, retryAfterMs: number): TestCluster {
   const cluster = new TestCluster({ nodes: 2, pingMs: 200 });
@@ -65,11 +72,6 @@ describe("Exchanges: when the next one is (rule 11)", () => {
   it("serves one at a time of those who give no reason, too", () => {
     const cluster = new TestCluster({ nodes: 1 });
     const a = cluster.node(0);
-    const hello = { type: "memberPage", members: [], last: true, extra: EXTRA };
-    const open = {
-      ...{ type: "exchangeOpen", heard: [], seen: 0, horizon: 0, clock: 0, ready: true },
-      ...{ reason: "", counter: 0, keys: 0, bytes: 0, below: 0, copies: false, extra: EXTRA },
-    };
     for (let peer = 2; peer < 5; peer += 1) {
       const { stream } = a.replicator.acceptStream(idOf(peer), "exchange", cluster.now);
       for (const frame of [hello, open]) {
@@ -78,5 +80,75 @@ describe("Exchanges: when the next one is (rule 11)", () => {
     }
     expect(a.replicator.status().exchanges.length).to.equal(1);
     expect(a.replicator.metrics.exchangesBusy).to.equal(2);
+  });
+
+  describe("gives everybody a turn", () => {
+    function rig(): {
+      ask(peer: number, reason?: string): number;
+      end(stream: number): void;
+      wait(ms: number): void;
+      served(): readonly string[];
+    } {
+      const cluster = new TestCluster({ nodes: 1 });
+      const { replicator } = cluster.node(0);
+      let now = cluster.now;
+      return {
+        ask(peer, reason = "difference") {
+          const { stream } = replicator.acceptStream(idOf(peer), "exchange", now);
+          for (const frame of [hello, { ...open, reason }]) {
+            replicator.handleFrame(stream, frame as unknown as FrameBody, now);
+          }
+          return stream;
+        },
+        end: (stream) => void replicator.handleStreamClosed(stream, now, "cut"),
+        wait: (ms) => void (now += ms),
+        served: () => replicator.status().exchanges.map(({ peer }) => peer),
+      };
+    }
+
+    it("who was served last lets those go first who were turned away meanwhile", () => {
+      const { ask, end, wait, served } = rig();
+      const greedy = ask(2);
+      ask(3); // busy
+      wait(30_000);
+      ask(3); // busy again, as each half second
+      end(greedy);
+      ask(2);
+      expect(served()).to.deep.equal([]);
+      wait(700);
+      const second = ask(3);
+      expect(served()).to.deep.equal([idOf(3)]);
+      ask(2); // busy
+      end(second);
+      ask(3);
+      expect(served()).to.deep.equal([]);
+      ask(2);
+      expect(served()).to.deep.equal([idOf(2)]);
+    });
+
+    it("and waits for nobody who does not come back, nor when nobody was turned away", () => {
+      const { ask, end, wait, served } = rig();
+      const first = ask(2);
+      ask(3);
+      end(first);
+      ask(2);
+      expect(served()).to.deep.equal([]);
+      wait(2_000);
+      const second = ask(2);
+      expect(served()).to.deep.equal([idOf(2)]);
+      end(second);
+      ask(2);
+      expect(served()).to.deep.equal([idOf(2)]);
+    });
+
+    it("copies have turns of their own", () => {
+      const { ask, end, served } = rig();
+      const first = ask(2, "join");
+      ask(3, "difference");
+      ask(4, "difference"); // busy, but not with a copy
+      end(first);
+      ask(2, "join");
+      expect(served()).to.have.members([idOf(3), idOf(2)]);
+    });
   });
 });
