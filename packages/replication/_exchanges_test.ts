@@ -84,16 +84,16 @@ describe("Exchanges: when the next one is (rule 11)", () => {
 
   describe("gives everybody a turn", () => {
     function rig(): {
-      ask(peer: number, reason?: string): number;
-      end(stream: number): void;
-      wait(ms: number): void;
-      served(): readonly string[];
+      readonly ask: (peer: number, reason?: string) => number;
+      readonly end: (stream: number) => void;
+      readonly wait: (ms: number) => void;
+      readonly served: () => readonly string[];
     } {
       const cluster = new TestCluster({ nodes: 1 });
       const { replicator } = cluster.node(0);
       let now = cluster.now;
       return {
-        ask(peer, reason = "difference") {
+        ask: (peer, reason = "difference") => {
           const { stream } = replicator.acceptStream(idOf(peer), "exchange", now);
           for (const frame of [hello, { ...open, reason }]) {
             replicator.handleFrame(stream, frame as unknown as FrameBody, now);

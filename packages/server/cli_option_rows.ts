@@ -33,6 +33,9 @@ const port = integer(0, 65_535, "a port");
 
 const text = z.string().min(1, "it is empty");
 
+/** An address to bind; IPv6 may stand in brackets, as it does before a port. */
+const address = text.transform((value) => /^\[(.*:.*)\]$/.exec(value)?.[1] ?? value);
+
 function label(what: string): z.ZodType<string, string> {
   return z.string().refine((value) => value !== "" && encoder.encode(value).length <= 64, {
     message: `write ${what} of 1 to 64 bytes`,
@@ -102,7 +105,7 @@ export const nodeOptionRows = [
     env: "DND_ADDRESS",
     help: "address to bind (default: 127.0.0.1)",
     kind: "value",
-    schema: text,
+    schema: address,
   },
   {
     key: "serverAddress",
@@ -110,7 +113,7 @@ export const nodeOptionRows = [
     env: "DND_SERVER_ADDRESS",
     help: "address to bind HTTP (default: the same)",
     kind: "value",
-    schema: text,
+    schema: address,
   },
   {
     key: "advertise",

@@ -82,6 +82,7 @@ describe("options of start and join", () => {
     ["--max-value-bytes", "DND_MAX_VALUE_BYTES", "5", "maxValueBytes", 5],
     ["--max-drift", "DND_MAX_DRIFT", "2s", "maxDriftMs", 2000],
     ["--max-datagram", "DND_MAX_DATAGRAM", "1400", "maxDatagramBytes", 1400],
+    ["--address", "DND_ADDRESS", "[::1]", "address", "::1"],
     ["--forget-after", "DND_FORGET_AFTER", "24h", "forgetAfterMs", 86_400_000],
     ["--forget-after", "DND_FORGET_AFTER", "off", "forgetAfterMs", undefined],
   ];
