@@ -68,6 +68,7 @@ export function batchContract(subject: () => KeyValue): void {
           results.map(({ status, error }) => [status, error?.code]),
           keys.map((_, n) => [400, n === 2 ? "key-too-large" : "invalid-key"]),
         );
+        assert.ok(results.every((result) => typeof result.key === "string"));
       }
     });
 

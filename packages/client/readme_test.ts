@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { FakeNode } from "./_test_utils.ts";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -58,6 +62,27 @@ describe("the examples of @dnd/client", function () {
       }
     `;
     assert.equal(await runExamples(["--in"], program), "2\nprefix,after\n0\n");
+  });
+
+  it("have types that hold in a browser project: no Node, no library beyond ES2022 and the DOM", async () => {
+    const root = await mkdtemp(join(tmpdir(), "dnd-client-types-"));
+    try {
+      const entry = pathToFileURL(join(folder, "dist/mod.js")).pathname;
+      await writeFile(
+        join(root, "page.ts"),
+        `import { createClient, type KeyValue } from ${JSON.stringify(entry)};
+        const dnd: KeyValue = createClient({ urls: ["http://127.0.0.1:6080"] });
+        export const name: Promise<string | undefined> = dnd.get<string>("name");`,
+      );
+      const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+      const flags = "--noEmit --strict --target es2022 --lib es2022,dom --module esnext";
+      const args = [tsc, ...flags.split(" "), "--moduleResolution", "bundler", "page.ts"];
+      await promisify(execFile)(process.execPath, args, { cwd: root }).catch(
+        (error: { stdout: string }) => assert.fail(error.stdout),
+      );
+    } finally {
+      await rm(root, { recursive: true });
+    }
   });
 
   it("compile and run: those of the doc comments", async () => {

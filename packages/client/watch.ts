@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { ListItem, Version } from "./key_value_types.ts";
 
 /** Options of a watch. */

@@ -230,6 +230,7 @@ export abstract class EmbeddedNode implements KeyValue {
 function stepOf(operation: BatchOperation): BatchStep {
   try {
     checkOperation(operation);
+    checkKey(operation.key);
     if (operation.op !== "put") return operation;
     const { key, value, contentType, ttlMs } = operation;
     return { op: "put", key, ttlMs, ...encodeValue(value, contentType) };

@@ -16,6 +16,7 @@
 
 export * from "./create_node.ts";
 export * from "./dnd_node.ts";
+export * from "./key_value.ts";
 export * from "./node_logger.ts";
 export * from "./node_options.ts";
 export * from "./token_file.ts";

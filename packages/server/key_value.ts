@@ -1,0 +1,35 @@
+/**
+ * What a node's calls take, give and reject with, so that a program with a node needs no second package.
+ * It is all of `@dnd/client`: the interface is one.
+ */
+export {
+  DndError,
+  type BackupResult,
+  type BatchOperation,
+  type BatchResult,
+  type CallOptions,
+  type Change,
+  type ClusterInfo,
+  type ClusterMember,
+  type DeleteOptions,
+  type DeleteReceipt,
+  type DndErrorCode,
+  type EntryInfo,
+  type Explanation,
+  type KeyValue,
+  type KeyValueEntry,
+  type ListItem,
+  type ListOptions,
+  type ListPage,
+  type MemberState,
+  type Outcome,
+  type PutOptions,
+  type Readiness,
+  type Receipt,
+  type Replication,
+  type TouchOptions,
+  type Version,
+  type Watch,
+  type WatchOptions,
+  type WriteConcern,
+} from "@dnd/client";
