@@ -3,15 +3,16 @@ import type { OpenStream } from "./_transport.ts";
 import { DndError } from "./dnd_error.ts";
 import type { ExportLine } from "./operations.ts";
 
-/** Longest line: a value of 16 MiB in base64 with everything around it. */
-const MAX_LINE_CHARS = 24 * 1024 * 1024;
+/** Longest line: a value of 16 MiB, of characters that JSON writes with six, and everything around it. */
+const MAX_LINE_CHARS = (6 * 16 + 1) * 1024 * 1024;
 
 /**
  * Hands out the lines of an export as they arrive.
  *
  * @param stream the open answer; aborted at the end, and when the reader leaves early
  * @param idleMs longest wait for the next bytes
- * @throws {DndError} `unreachable` when the stream breaks off: what was handed out is not all
+ * @throws {DndError} `unreachable` when the stream breaks off: what was handed out is not all;
+ *   `invalid-response` for lines that no node sends
  */
 export async function* exportLines(
   stream: OpenStream,
@@ -23,13 +24,19 @@ export async function* exportLines(
   try {
     for (;;) {
       const chunk = await readChunk(stream, reader, idleMs, signal);
-      for (const line of chunk === undefined ? lines.end() : lines.push(chunk)) {
-        yield parseLine(line);
-      }
+      for (const line of split(lines, chunk)) yield parseLine(line);
       if (chunk === undefined) return;
     }
   } finally {
     stream.abort();
+  }
+}
+
+function split(lines: LineSplitter, chunk: Uint8Array | undefined): readonly string[] {
+  try {
+    return [...(chunk === undefined ? lines.end() : lines.push(chunk))];
+  } catch (cause) {
+    throw new DndError("invalid-response", `Cannot export: ${String(cause)}`, { cause });
   }
 }
 

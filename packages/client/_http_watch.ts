@@ -8,8 +8,8 @@ import { checkOptions, watchChecks } from "./check_options.ts";
 import { DndError } from "./dnd_error.ts";
 import type { Change, Watch, WatchOptions } from "./watch.ts";
 
-/** Largest event: a value of 16 MiB in base64 with everything around it. */
-const MAX_EVENT_CHARS = 24 * 1024 * 1024;
+/** Largest event: a value of 16 MiB, of characters that JSON writes with six, and everything around it. */
+const MAX_EVENT_CHARS = (6 * 16 + 1) * 1024 * 1024;
 /** A node sends a comment every 15 s; after three of them missed the connection is taken for dead. */
 const IDLE_MS = 45_000;
 /** Attempts before the first success, and the longest pause between later ones. */
@@ -154,7 +154,10 @@ export class HttpWatch<T> implements Watch<T> {
       }
     } catch (error) {
       stream.abort();
-      this.#failure = asError(error);
+      this.#failure =
+        error instanceof DndError
+          ? error
+          : new DndError("invalid-response", `Cannot watch: ${String(error)}`, { cause: error });
     }
   }
 

@@ -1,7 +1,7 @@
 import { DndError } from "./dnd_error.ts";
 
 /** Largest answer that is read into memory: a batch of the largest values in base64. */
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_BODY_BYTES = 136 * 1024 * 1024;
 
 /**
  * Reads a body to its end.

@@ -98,6 +98,18 @@ describe("Client operations", function () {
     await rejectsWith(stuck.next(), "unreachable");
   });
 
+  it("takes the largest value that there is, in the longest way to write it", async () => {
+    const value = "\u0001".repeat(16 * 1024 * 1024);
+    const text = `${JSON.stringify({ ...line(1), value })}\n`;
+    node.intercept = (_, response) => response.end(text) !== undefined;
+    for await (const read of dnd.export()) assert.ok(read.value === value);
+  });
+
+  it("says what is wrong with lines that no node sends", async () => {
+    node.intercept = (_, response) => response.end(Buffer.from([0xff, 0x0a])) !== undefined;
+    await rejectsWith(dnd.export().next(), "invalid-response");
+  });
+
   it("lets an export go when its reader leaves", async () => {
     let closed: (() => void) | undefined;
     const gone = new Promise<void>((resolve) => (closed = resolve));

@@ -143,6 +143,16 @@ describe("Client.watch()", function () {
     }
   });
 
+  it("takes the largest value that there is, in the longest way to write it", async () => {
+    const value = "\u0001".repeat(16 * 1024 * 1024);
+    const item = { key: "k", etag: '"1-a"', contentType: "text/plain", size: value.length };
+    const data = JSON.stringify({ ...item, modified: new Date(0), encoding: "utf8", value });
+    stream(a, (response) => response.write(`event: put\nid: a.1.1\ndata: ${data}\n\n`));
+    await using watch = dnd.watch({ values: true });
+    const { value: change } = await watch.next();
+    assert.ok(change?.type === "put" && change.value === value);
+  });
+
   it("gives each of several waiting calls a change of its own, in order", async () => {
     const watch = dnd.watch();
     await watch.opened;

@@ -64,7 +64,13 @@ export class GossipHost {
     this.generation = options.generation;
     this.#keys = options.keys;
     this.#permissive = options.sealing === "permissive";
-    this.#log = new RateLimitedLog((level, fields, message) => logger?.[level](fields, message));
+    this.#log = new RateLimitedLog((level, fields, message) => {
+      try {
+        logger?.[level](fields, message);
+      } catch {
+        // A log that cannot be written is no reason to stop.
+      }
+    });
     const threw = (error: unknown): void =>
       this.#warn("callback", { error: String(error) }, "a callback threw");
     this.keyring = new StreamKeyring(this.#keys, this.#permissive);
@@ -146,7 +152,9 @@ export class GossipHost {
     if (bytes.length > maxUpdateBytes) {
       throw new RangeError(`Cannot send ${bytes.length} bytes: at most ${maxUpdateBytes}`);
     }
-    return this.outgoing.add({ ids, bytes });
+    // What is no id is no member: the bytes between the threads have room for ids alone.
+    const known = ids.filter((id) => /^[0-9a-f]{32}$/.test(id));
+    return (ids.length > 0 && known.length === 0) || this.outgoing.add({ ids: known, bytes });
   }
 
   async #end(how: "stop" | "leave", departed: number | undefined): Promise<void> {

@@ -177,9 +177,7 @@ export class GossipNode {
     if (memberIds.length > 65_535) {
       throw new RangeError(`Cannot send to ${memberIds.length} members: at most 65535`);
     }
-    // What is no id is no member: the bytes between the threads have room for ids alone.
-    const ids = (memberIds as readonly string[]).filter((id) => idPattern.test(id));
-    return ids.length === 0 || this.#host.sendUpdate(ids, bytes);
+    return memberIds.length === 0 || this.#host.sendUpdate(memberIds, bytes);
   }
 
   /** Sends an opaque update to everybody in packets that flow anyway, otherwise like {@linkcode GossipNode.send}. */

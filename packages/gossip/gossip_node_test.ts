@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createSocket } from "node:dgram";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { once } from "node:events";
 import { until } from "./_test_utils.ts";
 import { BindError } from "./bind_error.ts";
@@ -228,6 +228,7 @@ describe("GossipNode", () => {
     expect(() => a.send([b.id], "xyz" as never)).to.throw(TypeError, "Uint8Array");
     expect(() => a.broadcast(undefined as never)).to.throw(TypeError, "Uint8Array");
     expect(() => a.send(many, bytes)).to.throw(RangeError, "65535");
+    expect(() => a.send(["abc"], new Uint8Array(9_999))).to.throw(RangeError, "9999 bytes");
     // What is no id is passed over, as an unknown one is.
     expect(a.send(["abc", b.id.slice(2), "", 7 as never, b.id], bytes)).to.equal(true);
     expect(a.send(["abc"], bytes)).to.equal(true);
@@ -253,6 +254,18 @@ describe("GossipNode", () => {
     await until(() => got.length === 1);
     expect(got).to.deep.equal(["x"]);
     expect(knows(a, b) && knows(b, a)).to.equal(true);
+  });
+
+  it("outlives a logger that throws", async () => {
+    const boom = (): never => {
+      throw new Error("the disk of the log is full");
+    };
+    const logger = { debug: boom, info: boom, warn: boom, error: boom };
+    const a = await startNode({ thread: "worker", logger });
+    const socket = createConnection(a.port, "127.0.0.1").on("error", () => undefined);
+    await once(socket.end("nonsense, which is logged"), "close");
+    const b = await startNode({ thread: "worker", logger, seeds: [a.address] });
+    await until(() => knows(a, b) && knows(b, a));
   });
 
   it("can be stopped while it starts, and twice", async () => {

@@ -180,9 +180,14 @@ export const profiles: Readonly<Record<ProfileName, SwimTiming>> = {
  * @throws {RangeError} if a number or length is outside its bounds
  */
 export function checkOptions(options: SwimOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("Cannot start: the options are no object");
+  }
   checkHex("id", options.id, 32);
   checkHex("bootId", options.bootId, 16);
-  if (options.address === "") throw new TypeError("Cannot start: the address is empty");
+  if (typeof options.address !== "string" || options.address === "") {
+    throw new TypeError("Cannot start: the address is empty");
+  }
   if (!Number.isSafeInteger(options.generation) || options.generation < 0) {
     throw new RangeError(`Cannot start: ${options.generation} is no generation`);
   }
@@ -198,7 +203,7 @@ export function checkOptions(options: SwimOptions): void {
 }
 
 function checkHex(name: string, value: string, digits: number): void {
-  if (value.length !== digits || !/^[0-9a-f]*$/.test(value)) {
+  if (typeof value !== "string" || value.length !== digits || !/^[0-9a-f]*$/.test(value)) {
     throw new TypeError(
       `Cannot start: ${name} must be ${digits} lower-case hex digits, not ${JSON.stringify(value)}`,
     );

@@ -167,6 +167,26 @@ class Trace {
   }
 }
 
+describe("new Swim()", () => {
+  it("refuses options that are none", () => {
+    const good = { id: "a".repeat(32), bootId: "b".repeat(16), generation: 1, address: "a:1" };
+    const make = (options: unknown) => () =>
+      new Swim(options as SwimOptions, { prng: () => 0.5, wall: () => 0 });
+    for (const [options, message] of [
+      [undefined, "no object"],
+      [null, "no object"],
+      [{}, "id must be 32"],
+      [{ ...good, id: 7 }, "id must be 32"],
+      [{ ...good, bootId: "x" }, "bootId must be 16"],
+      [{ ...good, address: undefined }, "address is empty"],
+      [{ ...good, generation: NaN }, "NaN is no generation"],
+      [{ ...good, timing: { probeIntervalMs: 0 } }, "timing.probeIntervalMs is 0"],
+    ] as const) {
+      expect(make(options), message).to.throw(Error, message);
+    }
+  });
+});
+
 describe("Swim: joining", () => {
   it("calls its seed without knowing who is there, and tells of itself only when it was answered", () => {
     const trace = new Trace({ seeds: ["b:5000"] });

@@ -246,6 +246,16 @@ describe("decode() refuses", () => {
     expect(() => decode(new Uint8Array(11), "Frame", { maxBytes: 10 })).to.throw(DecodeError);
   });
 
+  it("what is no bytes and no message at all, as a program's mistake", () => {
+    for (const bytes of [undefined, null, "x", 7, [1, 2], {}]) {
+      expect(() => decode(bytes as never)).to.throw(TypeError, "give a Uint8Array");
+    }
+    for (const message of [undefined, null, "x", 7]) {
+      expect(() => encode(message as never)).to.throw(TypeError, "the Envelope is no object");
+      expect(() => encode(message as never, "Want")).to.throw(TypeError, "the Want is no object");
+    }
+  });
+
   it("more indexes than a request may have, packed or not", () => {
     const packed = [18, 129, 8, ...Array<number>(1025).fill(1)];
     const loose = Array.from({ length: 1025 }, () => [16, 1]).flat();

@@ -20,6 +20,7 @@ export interface DecodeOptions {
  * @param type its name in `dnd.proto`
  * @returns the message with every field; fields this version does not know are in `extra`
  * @throws {DecodeError} and nothing else, whatever the bytes
+ * @throws {TypeError} for what is no bytes, and a name that is not in `dnd.proto`
  *
  * @example
  * ```ts
@@ -44,6 +45,7 @@ export function decode(
   type: MessageName = "Envelope",
   options: DecodeOptions = {},
 ): unknown {
+  if (!ArrayBuffer.isView(bytes)) throw new TypeError("Cannot decode: give a Uint8Array");
   const maxBytes = options.maxBytes ?? (type === "Envelope" ? MAX_DATAGRAM_BYTES : MAX_FRAME_BYTES);
   if (bytes.length > maxBytes) {
     throw new DecodeError(

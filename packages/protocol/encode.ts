@@ -33,6 +33,9 @@ export function encode<Name extends MessageName>(
   type: Name,
 ): Uint8Array;
 export function encode(message: unknown, type: MessageName = "Envelope"): Uint8Array {
+  if (typeof message !== "object" || message === null) {
+    throw new TypeError(`Cannot encode: the ${type} is no object`);
+  }
   const writer = kept ?? new WireWriter();
   kept = undefined;
   writer.reset();

@@ -74,6 +74,7 @@ export class Keyring {
    * @throws {SyntaxError} with the number of the line and what is wrong with it, never with its content
    */
   static parse(text: string): Keyring {
+    if (typeof text !== "string") throw new TypeError("Cannot read the key file: give its text");
     const keys: Uint8Array[] = [];
     const seen = new Map<string, number>();
     for (const [index, raw] of text

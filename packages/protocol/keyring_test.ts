@@ -91,6 +91,12 @@ describe("Keyring", () => {
     expect(keyring.packetKey("00000000", ID_A, BOOT_A)).to.equal(undefined);
   });
 
+  it("is read from text alone", () => {
+    for (const text of [undefined, null, 7, new Uint8Array(32)]) {
+      expect(() => Keyring.parse(text as never)).to.throw(TypeError, "give its text");
+    }
+  });
+
   it("has another packet key for each node and each boot", () => {
     const keyring = new Keyring([KEY_1]);
     const keys = [ID_A, ID_B].flatMap((node) =>

@@ -72,6 +72,21 @@ describe("createTestCluster()", function () {
     await until("c counts no more", () => a.writeTargets === 1);
   });
 
+  it("outlives a logger that throws", async () => {
+    let calls = 0;
+    const boom = (): never => {
+      calls += 1;
+      throw new Error("the disk of the log is full");
+    };
+    const logger = { trace: boom, debug: boom, info: boom, warn: boom, error: boom };
+    await using cluster = await createTestCluster({ nodes: 2, logger, http: { accessLog: true } });
+    const [a, b] = cluster.nodes;
+    await a?.put("logged", 1, { w: "all" });
+    const answer = await fetch(`http://127.0.0.1:${b?.httpPort}/kv/logged`);
+    assert.equal(await answer.text(), "1");
+    assert.ok(calls > 0);
+  });
+
   it("refuses options that do not exist, and closes what it has started", async () => {
     await assert.rejects(createTestCluster({ node: 3 } as object), /no option node/);
     for (const nodes of [0, -1, 1.5, NaN, 101]) {

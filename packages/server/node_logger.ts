@@ -7,6 +7,26 @@ export interface NodeLogger {
   error(details: object, message: string): void;
 }
 
+/**
+ * A logger whose errors stay its own: a disk that is full, or a program's mistake, must not end a node in the
+ * middle of something.
+ */
+export function guardLogger(logger: NodeLogger): NodeLogger {
+  const guard =
+    (level: keyof NodeLogger) =>
+    (details: object, message: string): void => {
+      try {
+        logger[level](details, message);
+      } catch {
+        // There is nowhere left to say it.
+      }
+    };
+  return {
+    ...{ trace: guard("trace"), debug: guard("debug"), info: guard("info") },
+    ...{ warn: guard("warn"), error: guard("error") },
+  };
+}
+
 const nowhere = (): void => undefined;
 
 /** Writes nothing. */

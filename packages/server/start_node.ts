@@ -4,7 +4,7 @@ import type { HttpService } from "./http/http_service.ts";
 import { checkPorts } from "./check_ports.ts";
 import { checkExposure } from "./check_exposure.ts";
 import { NodeClock, type MachineClocks } from "./node_clock.ts";
-import { silentLogger, type NodeLogger } from "./node_logger.ts";
+import { guardLogger, silentLogger, type NodeLogger } from "./node_logger.ts";
 import {
   defaultName,
   resolveNodeOptions,
@@ -31,7 +31,7 @@ export interface StartHooks {
 export async function startNode(given: NodeOptions, hooks: StartHooks): Promise<DndNode> {
   const options = resolveNodeOptions(given);
   checkExposure(options);
-  const logger = options.logger ?? silentLogger;
+  const logger = options.logger === undefined ? silentLogger : guardLogger(options.logger);
   if (options.dataDir !== undefined || options.http !== undefined) await checkPorts(options);
   const data = await openData(options);
   const undo: (() => Promise<void>)[] = [() => data.close()];

@@ -28,6 +28,7 @@ export class Simulation {
 
   /** See {@linkcode createSimulation}. */
   constructor(options: SimulationOptions = {}) {
+    checkOptions(options);
     this.seed = options.seed ?? 1;
     this.#root = new Prng(this.seed);
     this.prng = this.#root.fork();
@@ -66,8 +67,15 @@ export class Simulation {
     return host;
   }
 
-  /** Lets `durationMs` pass. */
+  /**
+   * Lets `durationMs` pass.
+   *
+   * @throws {RangeError} when that is no time: a clock that is not a number would never say so
+   */
   run(durationMs: number): void {
+    if (!(Number.isFinite(durationMs) && durationMs >= 0)) {
+      throw new RangeError(`Cannot let ${durationMs} ms pass: write a number from 0`);
+    }
     this.clock.run(durationMs);
   }
 
@@ -89,6 +97,8 @@ export class Simulation {
  * Makes a world: a virtual clock, a virtual network, and hosts that run programs. Nothing waits for
  * real time, and the same seed gives the same run.
  *
+ * @throws {TypeError} or {RangeError} for options that are none
+ *
  * @example
  * ```ts
  * import { createSimulation } from "@dnd/gossip/simulation";
@@ -104,4 +114,22 @@ export class Simulation {
  */
 export function createSimulation(options: SimulationOptions = {}): Simulation {
   return new Simulation(options);
+}
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("Cannot make a simulation: the options are no object");
+  }
+  const { seed, network, ...others } = options as Readonly<Record<string, unknown>>;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(`Cannot make a simulation: no option ${unknown}; there are seed, network`);
+  }
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
+    const given = typeof seed === "number" ? seed : `of type ${typeof seed}`;
+    throw new RangeError(`Cannot make a simulation: a seed ${given} is no safe integer`);
+  }
+  if (network !== undefined && (typeof network !== "object" || network === null)) {
+    throw new TypeError("Cannot make a simulation: network is no object");
+  }
 }

@@ -33,6 +33,25 @@ describe("createSimulation()", () => {
     expect(run(1)).not.to.equal(run(2));
   });
 
+  it("refuses options and times that are none", () => {
+    for (const [options, message] of [
+      [null, "no object"],
+      [7, "no object"],
+      [{ sed: 1 }, "no option sed"],
+      [{ seed: "x" }, "seed of type string"],
+      [{ seed: NaN }, "seed NaN"],
+      [{ network: 7 }, "network is no object"],
+    ] as const) {
+      expect(() => createSimulation(options as never), message).to.throw(Error, message);
+    }
+    const world = createSimulation();
+    for (const ms of [NaN, -1, Infinity, undefined, "x"]) {
+      expect(() => world.run(ms as never)).to.throw(RangeError, "Cannot let");
+    }
+    world.run(5);
+    expect(world.clock.now).to.equal(5);
+  });
+
   it("loses the share of datagrams that it is told to", () => {
     const world = createSimulation({ seed: 3, network: { lossRate: 0.2 } });
     let heard = 0;
