@@ -16,6 +16,8 @@ export function checkExposure(options: ResolvedNodeOptions): void {
   }
   const { http } = options;
   if (http === undefined) return;
+  // Whoever mounts the handler decides who reaches it.
+  if (http.port === "off" && (http.webPort ?? "off") === "off") return;
   const address = http.address ?? options.address;
   if (isLoopbackAddress(address)) return;
   if ((http.tokens?.size ?? 0) === 0 && http.tls?.ca === undefined) {

@@ -151,5 +151,9 @@ describe("createTestCluster()", function () {
       await using again = await createTestCluster({ nodes: 2, dataDirs });
       assert.equal(await again.nodes[1]?.get("kept"), true);
       assert.equal(again.nodes[1]?.generation, 2);
+      await again.close();
+      // Fewer than before: those that the folder remembers are not waited for.
+      await using fewer = await createTestCluster({ nodes: 1, dataDirs: dataDirs.slice(0, 1) });
+      assert.equal(await fewer.nodes[0]?.get("kept"), true);
     }));
 });

@@ -5,6 +5,7 @@ import type {
   ClusterInfo,
   ClusterMember,
   Explanation,
+  Operations,
   Readiness,
 } from "@dnd/client";
 import { checkKey } from "@dnd/client";
@@ -54,7 +55,7 @@ const closeChecks: Readonly<Record<"graceMs", OptionCheck>> = {
 };
 
 /** A node in this process. Made by {@link createNode}. */
-export class DndNode extends EmbeddedNode {
+export class DndNode extends EmbeddedNode implements Omit<Operations, "export" | "import"> {
   /** Plain request listener: the REST API, to mount in one's own server before any body parser. */
   readonly handler: RequestListener;
   /** Fulfilled when the node has ended, with the reason. Never rejects. */
@@ -87,7 +88,7 @@ export class DndNode extends EmbeddedNode {
     return this.#parts.link.address;
   }
 
-  /** Port of the HTTP API; undefined when none is open. */
+  /** Port of the HTTP API; undefined when it is off. */
   get httpPort(): number | undefined {
     return this.#service?.ports?.port;
   }
@@ -105,6 +106,11 @@ export class DndNode extends EmbeddedNode {
   /** How many members count for `w` (rule 18): ready, neither left nor forgotten, the dead included. */
   get writeTargets(): number {
     return this.core.writeTargets();
+  }
+
+  /** How many of them are alive. */
+  get liveTargets(): number {
+    return this.core.liveTargets();
   }
 
   /** What `GET /cluster` says. */

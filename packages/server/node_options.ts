@@ -12,8 +12,11 @@ import type { Tokens } from "./token_file.ts";
 
 /** How HTTP is served by a node. */
 export interface NodeHttpOptions {
-  /** Port of the API; 0 (default) picks a free one. */
-  readonly port?: number;
+  /**
+   * Port of the API; 0 (default) picks a free one. `off`: none is opened, and what else is said here is for
+   * `node.handler`, mounted in a server of the program's own.
+   */
+  readonly port?: number | "off";
   /**
    * A second port with the same API, for browsers and `fetch`, which refuse port 6000. 0 picks a free
    * one. Default `off`.
@@ -73,7 +76,7 @@ export interface NodeOptions {
   readonly forgetAfterMs?: number;
   /** Where the membership protocol runs. `main` is for tests. Default `worker`. */
   readonly thread?: "worker" | "main";
-  /** Serve HTTP. Default: no port is opened; `node.handler` can be mounted anywhere. */
+  /** Serve HTTP. Default: no port is opened; `node.handler` can be mounted anywhere all the same. */
   readonly http?: NodeHttpOptions;
   /** Log lines, in pino's shape. Default: none. */
   readonly logger?: NodeLogger;
@@ -145,7 +148,7 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
     }
   }
   if (http !== undefined) {
-    checkPort("http.port", http.port ?? 0);
+    if (http.port !== "off") checkPort("http.port", http.port ?? 0);
     if (http.webPort !== undefined && http.webPort !== "off")
       checkPort("http.webPort", http.webPort);
     if (http.address !== undefined) checkAddress("http.address", http.address);

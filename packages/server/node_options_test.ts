@@ -15,6 +15,7 @@ describe("the options of a node", () => {
     const logger = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
     assert.equal(resolveNodeOptions({ dataDir: "x", logger, http: {} }).dataDir, "x");
     assert.equal(resolveNodeOptions({ port: 5, name: "n", http: { webPort: "off" } }).port, 5);
+    assert.equal(resolveNodeOptions({ http: { port: "off" } }).http?.port, "off");
   });
 
   const bad: readonly (readonly [options: unknown, message: RegExp])[] = [
@@ -79,6 +80,8 @@ describe("the options of a node", () => {
     [{ http: { maxWatchBytes: "x" } }, /http.maxWatchBytes is x/],
     [{ http: { maxConnections: 0 } }, /http.maxConnections is 0/],
     [{ port: null }, /port is null/],
+    [{ port: "off" }, /port is off, a string/],
+    [{ http: { port: "on" } }, /http.port is on, a string/],
     [{ http: { port: null } }, /http.port is null/],
     [{ http: { port: "0" } }, /http.port is 0, a string: write a number/],
     [{ cluster: "\ud800" }, /cluster is .*, it must be a string without lone surrogates/],

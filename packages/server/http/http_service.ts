@@ -42,7 +42,7 @@ export class HttpService {
   readonly #servers: HttpServer[] = [];
   #tokens: Tokens | undefined;
   #closed = false;
-  #ports: { port: number; webPort: number | undefined } | undefined;
+  #ports: { port: number | undefined; webPort: number | undefined } | undefined;
 
   /** @param parts nothing is opened before {@link listen} */
   constructor(parts: HttpServiceParts) {
@@ -91,7 +91,8 @@ export class HttpService {
   }
 
   /** The ports, once it listens. */
-  get ports(): { readonly port: number; readonly webPort: number | undefined } | undefined {
+  get ports():
+    { readonly port: number | undefined; readonly webPort: number | undefined } | undefined {
     return this.#ports;
   }
 
@@ -105,10 +106,9 @@ export class HttpService {
     if (http === undefined) return;
     const host = http.address ?? address;
     try {
-      const port = await this.#open(host, http.port ?? 0);
-      const { webPort = "off" } = http;
+      const { port = 0, webPort = "off" } = http;
       this.#ports = {
-        port,
+        port: port === "off" ? undefined : await this.#open(host, port),
         webPort: webPort === "off" ? undefined : await this.#open(host, webPort),
       };
     } catch (error) {

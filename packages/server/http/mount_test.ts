@@ -5,7 +5,8 @@ import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import express from "express";
 import fastify from "fastify";
-import { startAlone, type AloneNode } from "../_test_utils.ts";
+import { sendRaw, startAlone, type AloneNode } from "../_test_utils.ts";
+import { Tokens } from "../token_file.ts";
 
 const run = promisify(execFile);
 
@@ -69,6 +70,27 @@ describe("node.handler", () => {
     assert.equal(await (await fetch(`${base}/own`)).text(), "own");
     app.server.closeAllConnections();
     await app.close();
+  });
+
+  it("has the tokens and hosts of a node that opens no port of its own", async () => {
+    const tokens = new Tokens([["let-me-in", "write"]]);
+    const { node } = await startAlone({
+      http: { port: "off", tokens, allowHosts: ["db.example"] },
+    });
+    assert.deepEqual([node.httpPort, node.webPort], [undefined, undefined]);
+    const server = createServer(node.handler);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const ask = async (host: string, token?: string): Promise<string> => {
+      const authorization = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
+      const head = `GET /kv/none HTTP/1.1\r\nHost: ${host}\r\n${authorization}Connection: close\r\n\r\n`;
+      return (await sendRaw(port, head)).raw;
+    };
+    assert.match(await ask("db.example", "let-me-in"), /^HTTP\/1.1 404 /);
+    assert.match(await ask("db.example"), /^HTTP\/1.1 401 /);
+    assert.match(await ask("evil.example", "let-me-in"), /^HTTP\/1.1 421 /);
+    server.close();
+    await node.close();
   });
 
   it("says what is wrong when a body parser came first", async () => {
