@@ -79,7 +79,7 @@ export class PeerLink implements ClusterLink {
     this.#memory = new MemberMemory(parts, gossip);
     this.#aside = new SetAside(parts.data, parts.logger);
     this.#awaited = new Awaited({
-      run: (effects) => this.#driver.run(effects),
+      run: (effects) => this.#driver.run(() => effects),
       writeTargets: () => this.writeTargets(),
     });
     this.#driver = new ReplicationDriver({
@@ -142,7 +142,7 @@ export class PeerLink implements ClusterLink {
       this.#changed();
       return;
     }
-    this.#driver.run(this.#replicator.handleWrite(entries, this.#now()));
+    this.#driver.run(() => this.#replicator.handleWrite(entries, this.#now()));
     this.#driver.flushSoon();
   }
 
@@ -199,7 +199,7 @@ export class PeerLink implements ClusterLink {
       throw new DndError("invalid-argument", why, { status: 400, cause: error });
     }
     this.#seeds.add(peers.filter((peer) => peer !== this.#gossip.address));
-    this.#driver.run(this.#replicator.handleSeeds(true, this.#now()));
+    this.#driver.run(() => this.#replicator.handleSeeds(true, this.#now()));
     this.#tellSeeds(this.#seeds.isDone);
   }
 
@@ -271,9 +271,9 @@ export class PeerLink implements ClusterLink {
   #begin(): void {
     const replicator = this.#replicator;
     const gossip = this.#gossip;
-    this.#driver.run(replicator.start(this.#now()));
+    this.#driver.run(() => replicator.start(this.#now()));
     const hear = { gossip, replicator, now: this.#now, memory: this.#memory, parts: this.#parts };
-    gossip.onEvent((event) => this.#driver.run(handleGossipEvent(event, hear)));
+    gossip.onEvent((event) => this.#driver.run(() => handleGossipEvent(event, hear)));
     const notices = new NoticeLog(this.#parts.logger);
     gossip.onNotice((notice) => {
       notices.tell(notice, performance.now());
@@ -282,17 +282,19 @@ export class PeerLink implements ClusterLink {
     this.#tellSeeds(this.#seeds.isDone);
     gossip.onSummary(({ from, summary, wall, rttMs }) => {
       const times = rttMs === undefined ? { wall } : { wall, rttMs };
-      this.#driver.run(replicator.handleSummary(from, summary, { now: this.#now(), ...times }));
+      this.#driver.run(() =>
+        replicator.handleSummary(from, summary, { now: this.#now(), ...times }),
+      );
     });
     const updates = new UpdateReader({
       logger: this.#parts.logger,
       handle: (from, entries) => {
-        this.#driver.run(replicator.handleUpdate(from, { entries }, this.#now()));
+        this.#driver.run(() => replicator.handleUpdate(from, { entries }, this.#now()));
       },
     });
     gossip.onUpdate((from, bytes) => updates.add(from, bytes));
     for (const member of gossip.members()) {
-      this.#driver.run(replicator.handleMember(member, this.#now()));
+      this.#driver.run(() => replicator.handleMember(member, this.#now()));
     }
     this.#summary = new SummaryTeller({
       ...{ replicator, gossip, logger: this.#parts.logger, now: this.#now },
@@ -304,7 +306,7 @@ export class PeerLink implements ClusterLink {
   }
 
   #tellSeeds(haveAnswered: boolean): void {
-    if (haveAnswered) this.#driver.run(this.#replicator.handleSeedsAnswered(this.#now()));
+    if (haveAnswered) this.#driver.run(() => this.#replicator.handleSeedsAnswered(this.#now()));
   }
 
   /** What the pings say is brought up to date soon: there is a ping or an ack only now and then. */

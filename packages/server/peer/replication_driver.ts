@@ -63,10 +63,14 @@ export class ReplicationDriver {
     }
   }
 
-  /** Carries out effects, and those that follow from them. */
-  run(effects: readonly ReplicationEffect[]): void {
+  /**
+   * Asks the core, and carries out the effects and those that follow from them.
+   *
+   * @param ask not called when the driver is closed: what the core works on may be closed too
+   */
+  run(ask: () => readonly ReplicationEffect[]): void {
     if (this.#closed) return;
-    for (const effect of effects) this.#queue.push(effect);
+    for (const effect of ask()) this.#queue.push(effect);
     if (this.#draining) return;
     this.#draining = true;
     let done = 0;
@@ -92,7 +96,7 @@ export class ReplicationDriver {
   flush(): void {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
-    this.run(this.#parts.replicator.flush(this.#parts.now()));
+    this.run(() => this.#parts.replicator.flush(this.#parts.now()));
   }
 
   /** Ends streams and timers; nothing is carried out any more. */
@@ -135,13 +139,13 @@ export class ReplicationDriver {
         if (delayMs === 0) {
           // The next turn; a timer would come a millisecond later at the earliest.
           setImmediate(() => {
-            if (!this.#closed) this.run(replicator.handleTimer(token, now()));
+            if (!this.#closed) this.run(() => replicator.handleTimer(token, now()));
           });
           return;
         }
         const timer = setTimeout(() => {
           this.#timers.delete(timer);
-          this.run(replicator.handleTimer(token, now()));
+          this.run(() => replicator.handleTimer(token, now()));
         }, delayMs);
         this.#timers.add(timer);
         return;
@@ -170,13 +174,13 @@ export class ReplicationDriver {
   #commit(mark: number): void {
     const { map, replicator, now } = this.#parts;
     map.committed().then(
-      () => this.run(replicator.handleCommitted(mark, now())),
+      () => this.run(() => replicator.handleCommitted(mark, now())),
       (error: unknown) => {
         if (this.#closed) return;
         // A disk that is full takes it later, and all that is promised waits until then. Any other failure
         // is final: nothing is promised any more (rule 17); whoever writes next says why.
         if (error instanceof StorageError && error.code === "storage-full") this.#commit(mark);
-        else this.run(replicator.handleStorageFailed(now()));
+        else this.run(() => replicator.handleStorageFailed(now()));
       },
     );
   }
@@ -201,7 +205,7 @@ export class ReplicationDriver {
           return;
         }
         open.stream = stream;
-        this.run(replicator.handleStreamOpened(number, now()));
+        this.run(() => replicator.handleStreamOpened(number, now()));
         void this.#read(number, open, stream);
       },
       (error: unknown) => this.#ended(number, reasonOf(error)),
@@ -213,7 +217,7 @@ export class ReplicationDriver {
     const { stream: number, effects } = replicator.acceptStream(stream.peer.id, purpose, now());
     const open = this.#register(number);
     open.stream = stream;
-    this.run(effects);
+    this.run(() => effects);
     void this.#read(number, open, stream);
   }
 
@@ -226,11 +230,12 @@ export class ReplicationDriver {
         await open.gate;
         const frame = await stream.next();
         if (frame === undefined) break;
-        if (frame.body === undefined) continue;
-        this.run(replicator.handleFrame(number, frame.body, now()));
+        const { body } = frame;
+        if (body === undefined) continue;
+        this.run(() => replicator.handleFrame(number, body, now()));
         // A turn of its own for each bulk frame: a socket that has more gives it at once, dozens of frames
         // in one turn, and meanwhile no commit would begin or be seen to have ended.
-        if (isBulk(frame.body)) await new Promise((wake) => setImmediate(wake));
+        if (isBulk(body)) await new Promise((wake) => setImmediate(wake));
       }
       this.#ended(number, "closed");
       await stream.close();
@@ -245,7 +250,7 @@ export class ReplicationDriver {
     if (stream === undefined || !stream.isOpen) return;
     const { replicator, now } = this.#parts;
     const sent = (): void => {
-      if (!this.#closed) this.run(replicator.handleSent(number, now()));
+      if (!this.#closed) this.run(() => replicator.handleSent(number, now()));
     };
     if (!stream.send({ body: frame })) stream.drained().then(sent, () => undefined);
     else if (frame.type === "entries" || frame.type === "entryPart") setImmediate(sent);
@@ -285,7 +290,7 @@ export class ReplicationDriver {
     this.#streams.delete(number);
     open.openGate?.();
     const { replicator, now } = this.#parts;
-    this.run(replicator.handleStreamClosed(number, now(), reason));
+    this.run(() => replicator.handleStreamClosed(number, now(), reason));
   }
 }
 

@@ -43,15 +43,29 @@ describe("ReplicationDriver", () => {
       failure("storage-full"),
       Promise.resolve(),
     ]);
-    driver.run([{ type: "commit", mark: 7 }]);
+    driver.run(() => [{ type: "commit", mark: 7 }]);
     await until("an outcome", () => told.length > 0);
     assert.deepEqual(told, ["committed 7"]);
   });
 
   it("promises nothing any more when the storage has failed (rule 17)", async () => {
     const { driver, told } = rig([failure("storage-failed")]);
-    driver.run([{ type: "commit", mark: 7 }]);
+    driver.run(() => [{ type: "commit", mark: 7 }]);
     await until("an outcome", () => told.length > 0);
     assert.deepEqual(told, ["failed"]);
+  });
+
+  it("asks the core nothing more when it is closed: a commit may end after the map has", async () => {
+    let commit: () => void = () => undefined;
+    const { driver, told } = rig([new Promise((resolve) => (commit = resolve))]);
+    driver.run(() => [{ type: "commit", mark: 7 }]);
+    driver.close();
+    commit();
+    await new Promise((resolve) => setImmediate(resolve));
+    driver.run(() => {
+      told.push("asked");
+      return [];
+    });
+    assert.deepEqual(told, []);
   });
 });
