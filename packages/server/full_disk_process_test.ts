@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterInfo, Readiness } from "@dnd/client";
 import { TestDisk } from "./_test_disk.ts";
@@ -9,6 +9,7 @@ import { until, withFolder } from "./_test_utils.ts";
 interface Problem {
   readonly code?: string;
   readonly outcome?: string;
+  readonly detail?: string;
 }
 
 async function send(
@@ -16,10 +17,11 @@ async function send(
   method: string,
   path: string,
   body?: string,
+  type = "text/plain",
 ): Promise<{ status: number; text: string; problem: Problem; headers: Headers }> {
   const response = await fetch(`${node.url}${path}`, {
     method,
-    ...(body === undefined ? {} : { body, headers: { "content-type": "text/plain" } }),
+    ...(body === undefined ? {} : { body, headers: { "content-type": type } }),
   });
   const text = await response.text();
   const isProblem = response.headers.get("content-type") === "application/problem+json";
@@ -184,6 +186,56 @@ describe("a process on a disk that is full (rule 17)", function () {
         disk.remove();
       }
     });
+  });
+});
+
+describe("a backup for which there is no room (rule 17)", function () {
+  this.timeout(60_000);
+
+  it("is 507 `storage-full`, leaves nothing behind, and can be made again when there is room", async function () {
+    const disk = TestDisk.make(this, "small", 2);
+    try {
+      await withFolder(async (root) => {
+        const node = await NodeProcess.start(["start", ...freePorts(join(root, "data"))]);
+        try {
+          for (let n = 0; n < 40; n += 1) {
+            assert.equal((await send(node, "PUT", `/kv/${n}`, filler(100_000, n))).status, 200);
+          }
+          const folder = join(disk.folder, "copies", "today");
+          const body = JSON.stringify({ folder });
+          const backUp = (): ReturnType<typeof send> =>
+            send(node, "POST", "/backup", body, "application/json");
+          const { status, problem } = await backUp();
+          assert.deepEqual(
+            [status, problem.code, problem.outcome],
+            [507, "storage-full", "not-applied"],
+          );
+          const start = `Cannot back up into ${folder}: there is no room on its disk`;
+          assert.ok(problem.detail?.startsWith(start), problem.detail);
+          assert.deepEqual(readdirSync(disk.folder), []);
+
+          // Its own disk has room: the node goes on as before.
+          assert.equal((await readiness(node)).ready, true);
+          assert.equal((await send(node, "PUT", "/kv/40", "after")).status, 200);
+          disk.resize(20);
+          assert.deepEqual(JSON.parse((await backUp()).text), { folder });
+          const again = await backUp();
+          assert.deepEqual([again.status, again.problem.code], [409, "conflict"]);
+          assert.match(again.problem.detail ?? "", /it is not empty/);
+          const copy = await NodeProcess.start(["start", ...freePorts(folder)]);
+          try {
+            assert.equal((await info(copy)).keys, 41);
+            assert.notEqual((await info(copy)).node, (await info(node)).node); // rule 19
+          } finally {
+            await copy.end();
+          }
+        } finally {
+          await node.end();
+        }
+      });
+    } finally {
+      disk.remove();
+    }
   });
 });
 

@@ -257,6 +257,12 @@ function checkIdentity(
         "Use the version of dnd that wrote it, or export there and import here",
     );
   }
+  if (identity.backupOf !== undefined && !existsSync(join(path, "data.mdb"))) {
+    throw new DataFolderError(
+      "damaged",
+      `Cannot open the data folder ${path}: it holds a backup that was cut short. Use another one`,
+    );
+  }
   if (cluster !== undefined && identity.cluster !== undefined && identity.cluster !== cluster) {
     throw new DataFolderError(
       "cluster",

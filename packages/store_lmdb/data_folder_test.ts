@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -243,6 +243,22 @@ describe("a backup (rule 19)", () => {
       "not-empty",
     );
     expect(readdirSync(target)).to.deep.equal(["precious"]);
+    await map.close();
+  });
+
+  it("that was cut short is refused when it is opened, and nothing in it changes", async () => {
+    const map = await openMap({ folder: freshFolder() });
+    map.put("a", utf8("1"));
+    await map.committed();
+    const target = join(freshFolder(), "copy");
+    await map.engine.copy?.(target);
+    expect(readdirSync(target).sort()).to.deep.equal(["data.mdb", "identity.json"]);
+    // As a process that was killed leaves it.
+    renameSync(join(target, "data.mdb"), join(target, "data.mdb.part"));
+    const error = await rejection(openDataFolder(target));
+    expect(codeOf(error)).to.equal("damaged");
+    expect((error as Error).message).to.contain("a backup that was cut short");
+    expect(readdirSync(target).sort()).to.deep.equal(["data.mdb.part", "identity.json"]);
     await map.close();
   });
 

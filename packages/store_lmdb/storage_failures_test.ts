@@ -1,7 +1,7 @@
 import { StorageError, VersionedMap } from "@dnd/store";
 import { expect } from "chai";
 import { spawnSync } from "node:child_process";
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FaultyEnvironment } from "./_faulty_environment.ts";
@@ -220,6 +220,57 @@ describe("a full disk on which room is made while a commit fails (rule 17)", () 
       await map.close();
     } finally {
       unmount();
+    }
+  });
+});
+
+describe("a backup for which there is no room (rule 17)", () => {
+  it("fails as storage-full, leaves nothing behind, and the store goes on", async () => {
+    const { map, engine, environment } = await openFaulty();
+    map.put("a", utf8("1"));
+    await map.committed();
+    const root = freshFolder();
+    const target = join(root, "deep", "copy");
+    // lmdb tells of it in the system's words only.
+    environment.copy = (path) => {
+      writeFileSync(path, new Uint8Array(100));
+      return Promise.reject(new Error("No space left on device"));
+    };
+    const error = await rejection(engine.copy(target));
+    expect(codeOf(error)).to.equal("storage-full");
+    expect((error as StorageError).outcome).to.equal("not-applied");
+    expect((error as Error).message).to.contain(`Cannot back up into ${target}: there is no room`);
+    expect(readdirSync(root)).to.deep.equal([]);
+
+    mkdirSync(target, { recursive: true });
+    environment.copy = () => Promise.reject(new Error("Permission denied"));
+    expect(codeOf(await rejection(engine.copy(target)))).to.equal(undefined);
+    expect(readdirSync(target)).to.deep.equal([]);
+    Reflect.deleteProperty(environment, "copy");
+    await engine.copy(target);
+    expect(readdirSync(target).sort()).to.deep.equal(["data.mdb", "identity.json"]);
+    map.put("b", utf8("2"));
+    await map.committed();
+    await map.close();
+  });
+
+  it("is what a small disk makes of it", async function () {
+    const mounted = mountTmpfs(1);
+    if (mounted === undefined) {
+      console.log("    skipped: a full disk needs root and Linux, to mount a tmpfs");
+      this.skip();
+      return;
+    }
+    try {
+      const map = await openMap({ folder: freshFolder() });
+      for (let i = 0; i < 300; i += 1) map.put(`key${i}`, new Uint8Array(10_000).fill(i));
+      await map.committed();
+      const error = await rejection(map.engine.copy?.(join(mounted.disk, "copy")) ?? map.close());
+      expect(codeOf(error)).to.equal("storage-full");
+      expect(readdirSync(mounted.disk)).to.deep.equal([]);
+      await map.close();
+    } finally {
+      mounted.unmount();
     }
   });
 });
