@@ -46,6 +46,8 @@ const defaultMaxExpiries = 10_000;
  */
 export class ChangeFeed {
   readonly #map: VersionedMap;
+  readonly #id: string;
+  readonly #generation: number;
   readonly #prefix: string;
   readonly #onError: (error: unknown) => void;
   /** Each with what it wants called when the feed closes. */
@@ -75,6 +77,8 @@ export class ChangeFeed {
     },
   ) {
     this.#map = map;
+    this.#id = options.id;
+    this.#generation = options.generation;
     this.#prefix = `${options.id}.${options.generation}.`;
     this.#onError = options.onError;
     this.#maxExpiries = options.maxExpiries ?? defaultMaxExpiries;
@@ -104,14 +108,8 @@ export class ChangeFeed {
     const live = this.cursor;
     const now = { counter: live, expiries: this.#firstExpiry + this.#expiries.length };
     if (after === undefined) return now;
-    const text = after.startsWith(this.#prefix) ? after.slice(this.#prefix.length) : "";
-    const counter = /^(?:0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : NaN;
-    if (!(counter <= this.#map.counter)) {
-      const reason = /^[a-z0-9]{1,32}\.[0-9]+\.[0-9]+$/.test(after)
-        ? "the id is of another node, or from before its last start"
-        : "the id is unknown";
-      return { ...now, reset: reason };
-    }
+    const counter = this.#counterOf(after);
+    if (typeof counter === "string") return { ...now, reset: counter };
     if (counter <= this.#expiryFloor) {
       return { ...now, reset: "more has expired since than is remembered" };
     }
@@ -121,6 +119,18 @@ export class ChangeFeed {
     }
     const index = this.#expiries.findIndex((expiry) => expiry.counter >= counter);
     return { counter, expiries: index === -1 ? now.expiries : this.#firstExpiry + index };
+  }
+
+  /** The counter of an id that this feed has given, or why it is none. */
+  #counterOf(id: string): number | string {
+    const [, node, generation, counter] =
+      /^([a-z0-9]{1,32})\.([1-9][0-9]{0,15})\.(0|[1-9][0-9]{0,15})$/.exec(id) ?? [];
+    if (node !== undefined && node !== this.#id) return "the id is of another node";
+    if (counter === undefined) return "the id is none that a node gives";
+    const run = Number(generation) - this.#generation;
+    if (run < 0) return "the id is from before the node's last start";
+    if (run > 0 || Number(counter) > this.#map.counter) return "the id has not been given yet";
+    return Number(counter);
   }
 
   /**

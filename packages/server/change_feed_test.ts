@@ -11,11 +11,11 @@ class Rig {
   readonly map: VersionedMap;
   readonly feed: ChangeFeed;
 
-  constructor(maxExpiries?: number) {
+  constructor({ maxExpiries, generation = 1 }: { maxExpiries?: number; generation?: number } = {}) {
     this.map = new VersionedMap({ node: "a", clock: () => this.nowMs });
     this.feed = new ChangeFeed(this.map, {
       id: "a",
-      generation: 1,
+      generation,
       onError: (error) => assert.fail(String(error)),
       ...(maxExpiries === undefined ? {} : { maxExpiries }),
     });
@@ -70,7 +70,7 @@ describe("ChangeFeed", () => {
   });
 
   it("says reset to who comes back from before what it remembers", () => {
-    const rig = new Rig(2);
+    const rig = new Rig({ maxExpiries: 2 });
     const first = rig.put("0", 10);
     rig.pass(10);
     const seen = rig.put("1", 10);
@@ -79,6 +79,54 @@ describe("ChangeFeed", () => {
     rig.pass(10);
     assert.deepEqual(rig.resume(seen), ["expire 1", "expire 2"]);
     assert.deepEqual(rig.resume(first), ["reset: more has expired since than is remembered"]);
+  });
+
+  it("says exactly why it cannot continue behind an id", () => {
+    const rig = new Rig({ generation: 3 });
+    rig.put("a");
+    const last = rig.put("b");
+    assert.equal(last, "a.3.2");
+    const unknown = "the id is none that a node gives";
+    const future = "the id has not been given yet";
+    const earlier = "the id is from before the node's last start";
+    const other = "the id is of another node";
+    for (const [id, reason] of [
+      ["b.3.2", other],
+      ["ab.1.9999", other],
+      [`${"f".repeat(32)}.1.1`, other],
+      ["a.2.1", earlier],
+      ["a.1.9999", earlier],
+      ["a.3.3", future],
+      ["a.3.9999999999999999", future],
+      ["a.4.1", future],
+      ["nonsense", unknown],
+      ["", unknown],
+      ["a.3", unknown],
+      ["a.3.", unknown],
+      ["a.3.x", unknown],
+      ["a.3.-1", unknown],
+      ["a.3.01", unknown],
+      ["a.0.1", unknown],
+      ["a.3.1.1", unknown],
+      [" a.3.1", unknown],
+      ["A.3.1", unknown],
+      [`${"f".repeat(33)}.1.1`, unknown],
+    ] as const) {
+      assert.deepEqual(rig.resume(id), [`reset: ${reason}`], id);
+    }
+    assert.deepEqual(rig.resume("a.3.0"), ["put a", "put b"]);
+    assert.deepEqual(rig.resume(last), []);
+  });
+
+  it("says when the change log does not reach back", () => {
+    const rig = new Rig();
+    const first = rig.put("a");
+    rig.map.delete("a");
+    rig.put("b");
+    // A delete that is forgotten leaves the log, so from before it nothing can be told completely.
+    rig.pass(1_000);
+    rig.map.reap(rig.map.entries({ prefix: "b" })[0]?.version.time ?? 0);
+    assert.deepEqual(rig.resume(first), ["reset: the change log does not reach back so far"]);
   });
 });
 

@@ -111,10 +111,18 @@ describe("watches over HTTP", function () {
   });
 
   it("says reset for an id that it cannot continue from, then goes on", async () => {
-    for (const after of ["nonsense", "abc.1.5", `${alone.node.id}.1.1`, `${alone.node.id}.x`]) {
+    const { id } = alone.node;
+    const { event = "" } = await alone.node.put("r/0", 0);
+    for (const [after, reason] of [
+      ["nonsense", "the id is none that a node gives"],
+      [`${id}.x`, "the id is none that a node gives"],
+      ["abc.1.5", "the id is of another node"],
+      [`${id}.1.1`, "the id is from before the node's last start"],
+      [event.replace(/[0-9]+$/, "999999999"), "the id has not been given yet"],
+    ] as const) {
       const reader = await watch("?prefix=r/", `Last-Event-ID: ${after}\r\n`).got(1);
       assert.equal(reader.events[0]?.event, "reset");
-      assert.equal(typeof reader.events[0]?.data["reason"], "string");
+      assert.equal(reader.events[0]?.data["reason"], reason, after);
       await alone.node.put("r/1", after);
       await reader.got(2);
       assert.equal(reader.events[1]?.event, "put");
