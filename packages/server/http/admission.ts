@@ -8,7 +8,7 @@ import { problemError } from "./problem.ts";
 const exposed =
   "ETag, Dnd-Node, Dnd-Event, Dnd-Replicas, Dnd-Existed, Dnd-Expires, Dnd-Superseded, Retry-After, X-Request-Id";
 const accepted =
-  "Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, X-Request-Id";
+  "Authorization, Content-Type, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, Last-Event-ID, X-Request-Id";
 
 /**
  * The checks before any route: one Host header, an origin-form target, a host that is ours on a
@@ -27,6 +27,8 @@ export function admit(exchange: Exchange, loopback: boolean): void {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i];
     if (name?.length === 4 && name.toLowerCase() === "host") hosts += 1;
+    // If-None-Match and its like: a GET looks for them only when there may be some.
+    else if (name?.charCodeAt(2) === 0x2d) exchange.mayBeConditional = true;
   }
   if (hosts > 1) throw problemError("invalid-argument", "Two Host headers; send one");
   const { path } = exchange;

@@ -35,6 +35,8 @@ export class Exchange {
   route = "";
   /** Whether the caller waits for `100 Continue` before it sends the body. */
   expectsContinue = false;
+  /** Whether there are headers whose names begin like `If-`. */
+  mayBeConditional = false;
   /** Whether the connection is of no use after the answer. */
   closes = false;
   #abort: AbortController | undefined;

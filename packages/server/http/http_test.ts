@@ -48,7 +48,7 @@ function stable(answer: RawAnswer): string {
   return answer.raw
     .replace(/^Date: .*$/gm, "Date")
     .replace(/^X-Request-Id: .*$/gm, "X-Request-Id")
-    .replace(/^Last-Modified: .*$/gm, "Last-Modified")
+    .replace(/[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/g, "time")
     .replace(/[0-9]{15,16}-[0-9a-f]{32}/g, "version")
     .replace(/[0-9a-f]{32}\.[0-9]+\.[0-9]+/g, "event")
     .replace(/[0-9a-f]{32}/g, "node");
@@ -155,6 +155,99 @@ describe("the two ways to a value", () => {
         assert.ok(one.status >= 200, JSON.stringify(call));
         assert.match(one.headers["dnd-node"] ?? "", /^[0-9a-f]{32}$/);
         assert.ok(one.headers["x-request-id"] !== undefined);
+      }
+    } finally {
+      await fast.node.close();
+      await slow.node.close();
+    }
+  });
+});
+
+describe("the conditions of a read, in the order of RFC 9110, 13.2.2", () => {
+  /** What is sent (`{etag}` is the value's own), and the status. */
+  const past = "Sun, 22 Nov 2026 00:00:00 GMT";
+  const rfc850 = "Sunday, 22-Nov-26 00:00:00 GMT";
+  const asctime = "Sun Nov 22 00:00:00 2026";
+  const future = "Fri, 01 Jan 2100 00:00:00 GMT";
+  const other = '"1-a"';
+  const cases: readonly (readonly [status: number, headers: Readonly<Record<string, string>>])[] = [
+    [200, { "If-Match": "{etag}" }],
+    [200, { "if-match": `${other}, {etag}` }],
+    [200, { "If-Match": "*" }],
+    [412, { "If-Match": other }],
+    [412, { "IF-MATCH": other }],
+    [412, { "If-Match": "W/{etag}" }], // 13.1.1: compared strongly
+    [400, { "If-Match": "nonsense" }],
+    [400, { "If-Match": "" }],
+    [304, { "If-None-Match": "{etag}" }],
+    [304, { "If-None-Match": "W/{etag}" }],
+    [304, { "If-None-Match": "*" }],
+    [200, { "If-None-Match": other }],
+    [400, { "If-None-Match": "nonsense" }],
+    [412, { "If-Unmodified-Since": past }],
+    [412, { "If-Unmodified-Since": rfc850 }],
+    [412, { "If-Unmodified-Since": asctime }],
+    [200, { "If-Unmodified-Since": "{modified}" }],
+    [200, { "If-Unmodified-Since": future }],
+    [200, { "If-Unmodified-Since": "nonsense" }],
+    [200, { "If-Unmodified-Since": "2026-11-22" }],
+    [200, { "If-Modified-Since": past }],
+    [304, { "If-Modified-Since": "{modified}" }],
+    [304, { "If-Modified-Since": future }],
+    [304, { "if-modified-since": "Friday, 01-Jan-40 00:00:00 GMT" }],
+    [304, { "If-Modified-Since": "Fri Jan  1 00:00:00 2100" }],
+    [200, { "If-Modified-Since": "nonsense" }],
+    // With If-Match the date is not looked at, with If-None-Match neither.
+    [200, { "If-Match": "{etag}", "If-Unmodified-Since": past }],
+    [412, { "If-Match": other, "If-Unmodified-Since": future }],
+    [200, { "If-None-Match": other, "If-Modified-Since": future }],
+    [304, { "If-None-Match": "{etag}", "If-Modified-Since": past }],
+    // What holds goes on to the next; what does not is the answer.
+    [304, { "If-Match": "{etag}", "If-None-Match": "{etag}" }],
+    [412, { "If-Match": other, "If-None-Match": "{etag}" }],
+    [304, { "If-Unmodified-Since": future, "If-Modified-Since": future }],
+    [412, { "If-Unmodified-Since": past, "If-Modified-Since": future }],
+  ];
+
+  it("both ways answer the same bytes, to GET and HEAD", async () => {
+    const fast = await startAlone({}, { fastPath: true });
+    const slow = await startAlone({}, { fastPath: false });
+    try {
+      for (const { port } of [fast, slow]) {
+        await send(port, { method: "PUT", path: "/kv/a", body: '{"a": 1}' });
+      }
+      const ask = async (port: number, method: string, path: string, headers: Call["headers"]) => {
+        const { etag = "", "last-modified": modified = "" } = (await send(port, { path: "/kv/a" }))
+          .headers;
+        const own = Object.entries(headers ?? {}).map(([name, value]) => [
+          name,
+          value.replace("{etag}", etag).replace("{modified}", modified),
+        ]);
+        return send(port, {
+          method,
+          path,
+          headers: Object.fromEntries(own) as Call["headers"] & {},
+        });
+      };
+      for (const [status, headers] of cases) {
+        const text = JSON.stringify(headers);
+        for (const method of ["GET", "HEAD"]) {
+          const one = await ask(fast.port, method, "/kv/a", headers);
+          const two = await ask(slow.port, method, "/kv/a", headers);
+          assert.equal(stable(one), stable(two), text);
+          assert.equal(one.status, status, `${method} ${text}`);
+          if (status === 304) assert.match(one.headers["etag"] ?? "", /^"\d+-[0-9a-f]{32}"$/, text);
+          if (status === 304 || method === "HEAD") assert.equal(one.body, "", text);
+          else if (status === 412) {
+            assert.equal(codeOf(one), "precondition-failed", text);
+            assert.match(one.body, /"detail":"Cannot read: If-(Match|Unmodified-Since) is /);
+            assert.doesNotMatch(one.body, /outcome/, text); // it would have written nothing
+          }
+          // 13.2.1: of what is not there no condition is looked at.
+          const absent = await ask(fast.port, method, "/kv/none", headers);
+          assert.equal(absent.status, 404, `${method} ${text}`);
+          assert.equal(stable(absent), stable(await ask(slow.port, method, "/kv/none", headers)));
+        }
       }
     } finally {
       await fast.node.close();

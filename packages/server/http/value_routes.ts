@@ -2,7 +2,7 @@ import { isAscii } from "node:buffer";
 import { isJsonType, versionToEtag, versionToMs, type Receipt } from "@dnd/client";
 import type { Entry } from "@dnd/store";
 import { z } from "zod";
-import { matchesNone } from "../conditions.ts";
+import { readsValue } from "../conditions.ts";
 import { deleteValue } from "../delete_value.ts";
 import { decode, timeText, unknownType } from "../entry_text.ts";
 import { getValue } from "../get_value.ts";
@@ -79,7 +79,14 @@ export const valueRoutes: readonly Route[] = [
     summary: "Reads a value",
     role: "read",
     query: noQuery,
-    headers: { "If-None-Match": "answer 304 if the value is still this one" },
+    headers: {
+      "If-Match": "answer 412 if the value is none of these",
+      "If-Unmodified-Since":
+        "answer 412 if the value is newer; looked at only without If-Match, and only if it is a date",
+      "If-None-Match": "answer 304 if the value is still one of these",
+      "If-Modified-Since":
+        "answer 304 if the value is no newer; looked at only without If-None-Match, and only if it is a date",
+    },
     answers: {
       200: {
         description: "The bytes as they were stored",
@@ -87,8 +94,8 @@ export const valueRoutes: readonly Route[] = [
         headers: ["ETag", "Last-Modified", "Dnd-Expires"],
       },
       304: {
-        description: "The value is still the one that If-None-Match names",
-        headers: ["ETag"],
+        description: "The value is still the one that the caller knows",
+        headers: ["ETag", "Last-Modified", "Dnd-Expires"],
       },
     },
     problems: [
@@ -96,6 +103,7 @@ export const valueRoutes: readonly Route[] = [
       "key-too-large",
       "invalid-argument",
       "not-found",
+      "precondition-failed",
       "not-ready",
       "storage-failed",
       "internal",
@@ -266,9 +274,21 @@ function get(exchange: Exchange, rest: string): Answer {
   }
   const etag = versionToEtag(entry.version);
   const headers = entryHeaders(entry, etag);
-  const ifNoneMatch = exchange.request.headers["if-none-match"];
-  if (ifNoneMatch !== undefined && matchesNone(ifNoneMatch, etag)) return { status: 304, headers };
+  if (exchange.mayBeConditional && !isWanted(exchange, entry, etag))
+    return { status: 304, headers };
   return { status: 200, headers, body: entry.value };
+}
+
+function isWanted({ request: { headers } }: Exchange, entry: Entry, etag: string): boolean {
+  return readsValue(
+    { etag, modifiedMs: versionToMs(entry.version) },
+    {
+      ifMatch: headers["if-match"],
+      ifNoneMatch: headers["if-none-match"],
+      ifModifiedSince: headers["if-modified-since"],
+      ifUnmodifiedSince: headers["if-unmodified-since"],
+    },
+  );
 }
 
 async function remove(exchange: Exchange, rest: string): Promise<Answer> {
