@@ -167,12 +167,17 @@ function onClientError(error: ClientError, socket: Duplex, node: string): void {
     detail: "This is not HTTP/1.1",
   };
   const { status, title } = problemKinds[code];
-  // An answer to HEAD has no body, as far as the method can still be told.
-  const head = error.rawPacket?.subarray(0, 5).toString("latin1") === "HEAD ";
-  const body = JSON.stringify({ type: `urn:dnd:error:${code}`, title, status, code, detail });
+  // An answer to HEAD has no body, and one to a write says its outcome, as far as the method can still be told.
+  const [method = ""] = error.rawPacket?.subarray(0, 8).toString("latin1").split(" ") ?? [];
+  const head = method === "HEAD";
+  const reads = head || method === "GET" || method === "OPTIONS";
+  const body = JSON.stringify({
+    ...{ type: `urn:dnd:error:${code}`, title, status, code, detail },
+    ...(reads ? {} : { outcome: "not-applied" }),
+  });
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nContent-Type: application/problem+json\r\n` +
-      `Dnd-Node: ${node}\r\nX-Request-Id: ${newRequestId()}\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nDate: ${new Date().toUTCString()}\r\n` +
+      `Content-Type: application/problem+json\r\nDnd-Node: ${node}\r\nX-Request-Id: ${newRequestId()}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${head ? "" : body}`,
   );
 }

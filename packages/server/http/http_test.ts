@@ -735,6 +735,7 @@ describe("the HTTP interface", () => {
       ["GET /kv/a b HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
       ["PUT /kv/a HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n11", 400],
       [`GET /kv/a HTTP/1.1\r\nX-Large: ${"x".repeat(17_000)}\r\n\r\n`, 431],
+      [`PUT /kv/a HTTP/1.1\r\nX-Large: ${"x".repeat(17_000)}\r\n\r\n`, 431],
       ["PUT /kv/a HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n1", 400],
       ["PATCH /kv/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 405],
       ["GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 404],
@@ -746,6 +747,11 @@ describe("the HTTP interface", () => {
       assert.equal(answer.headers["dnd-node"], id, text.slice(0, 60));
       assert.match(answer.headers["x-request-id"] ?? "", /^[0-9a-f]{12}-[0-9a-z]+$/);
       assert.ok(codeOf(answer) !== undefined, text.slice(0, 60));
+      assert.ok(!Number.isNaN(Date.parse(answer.headers["date"] ?? "")), text.slice(0, 60));
+      // A failed write says what became of it, and what only reads does not.
+      const { outcome } = JSON.parse(answer.body) as { readonly outcome?: string };
+      const reads = text.startsWith("GET ");
+      assert.equal(outcome, reads ? undefined : "not-applied", text.slice(0, 60));
     }
     assert.equal((await call({ path: "/kv/a" })).status, 404);
   });
