@@ -4,7 +4,8 @@
  * - `in-use`: another process has it
  * - `version`: it was written in a layout, or with hash functions, that this version does not know
  * - `cluster`: it belongs to a cluster of another name
- * - `damaged`: what says whose data it is, or the head of the data, is not readable
+ * - `damaged`: what says whose data it is, or the head of the data, is not readable, or it holds a backup that
+ *   was cut short
  * - `not-empty`: a backup would go into a folder that holds something
  * - `unreadable`: the file system refuses
  */
