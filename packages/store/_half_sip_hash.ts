@@ -23,30 +23,42 @@ const wordBytes = new Uint8Array(words.buffer);
 const BIG_ENDIAN = new Uint8Array(new Int32Array([1]).buffer)[0] === 0;
 
 /** The four lanes of the hash that is being made. */
-export const lanes: Int32Array = new Int32Array(4);
+const lanes: Int32Array = new Int32Array(4);
 
 /** The last finished hash: `[high, low]`, signed. A typed array keeps the numbers without boxes. */
 export const result: Int32Array = new Int32Array(2);
 
-/** Begins a hash. Another key than the fixed one is for the reference vectors. */
-export function begin(key0: number = KEY_0, key1: number = KEY_1): void {
-  lanes[0] = key0;
-  lanes[1] = key1 ^ 0xee; // 0xee: the variant with 64 bits of output
-  lanes[2] = 0x6c796765 ^ key0;
-  lanes[3] = 0x74656462 ^ key1;
+/** The lanes at the beginning, under the fixed key; 0xee: the variant with 64 bits of output. */
+const START = Int32Array.of(KEY_0, KEY_1 ^ 0xee, 0x6c796765 ^ KEY_0, 0x74656462 ^ KEY_1);
+
+/** The state that the hash goes on from which is being made. */
+let current: Int32Array = START;
+
+/** Begins a hash; from another state than under the fixed key for the reference vectors. */
+export function begin(state: Int32Array = START): void {
+  current = state;
 }
 
 /**
  * Takes in the first `count` of the {@linkcode words}, or of others.
  *
- * @param ends whether those are the last ones; {@linkcode result} holds the hash afterwards
+ * @param outs if those are the last ones, how many words of the hash are made: 1, its upper half, or 2;
+ * {@linkcode result} holds them afterwards
+ * @param from the state to go on from
+ * @param to takes the state afterwards; what comes next goes on from there
  */
-export function absorb(count: number, source: Int32Array = words, ends: boolean = false): void {
-  let v0 = lanes[0] ?? 0;
-  let v1 = lanes[1] ?? 0;
-  let v2 = lanes[2] ?? 0;
-  let v3 = lanes[3] ?? 0;
-  const end = ends ? count + 4 : count; // two words of zeros are the four rounds of an end
+export function absorb(
+  count: number,
+  source: Int32Array = words,
+  outs: 0 | 1 | 2 = 0,
+  from: Int32Array = current,
+  to: Int32Array = lanes,
+): void {
+  let v0 = from[0] ?? 0;
+  let v1 = from[1] ?? 0;
+  let v2 = from[2] ?? 0;
+  let v3 = from[3] ?? 0;
+  const end = count + 2 * outs; // two words of zeros are the four rounds of an end
   for (let i = 0; i < end; i += 1) {
     let word = 0;
     if (i < count) word = source[i] ?? 0;
@@ -79,11 +91,12 @@ export function absorb(count: number, source: Int32Array = words, ends: boolean 
     v2 = (v2 << 16) | (v2 >>> 16);
     v0 ^= word;
   }
-  lanes[0] = v0;
-  lanes[1] = v1;
-  lanes[2] = v2;
-  lanes[3] = v3;
-  result[1] = v1 ^ v3;
+  to[0] = v0;
+  to[1] = v1;
+  to[2] = v2;
+  to[3] = v3;
+  current = to;
+  result[outs >> 1] = v1 ^ v3;
 }
 
 /**
@@ -135,15 +148,15 @@ export function layBytes(bytes: Uint8Array, end: number, at: number): number {
 }
 
 /** Takes in what lies there with the end of a hash: the lowest 8 bits of its length in the last byte. */
-export function absorbEnd(length: number, ends: boolean = true): void {
+export function absorbEnd(length: number, outs: 0 | 2 = 2, to: Int32Array = lanes): void {
   const last = length >> 2;
   words[last] = (words[last] ?? 0) | (length << 24);
-  absorb(last + 1, words, ends);
+  absorb(last + 1, words, outs, current, to);
 }
 
 /** The lowest four bytes of a number in the other order. */
 export function swap(number: number): number {
   return (
-    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | ((number >>> 24) & 0xff)
+    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | (number >>> 24)
   );
 }

@@ -29,7 +29,7 @@ describe("halfSipHash", () => {
   it("gives the authors' 64 vectors", () => {
     const bytes = Uint8Array.from({ length: 64 }, (_, i) => i);
     VECTORS.forEach((vector, length) => {
-      begin(KEY_0, KEY_1);
+      begin(Int32Array.of(KEY_0, KEY_1 ^ 0xee, 0x6c796765 ^ KEY_0, 0x74656462 ^ KEY_1));
       hash(bytes, length);
       expect(asReference()).to.equal(vector);
     });

@@ -4,7 +4,7 @@
  *
  * | hash | over | what it is for |
  * |---|---|---|
- * | key hash | the key's UTF-8 bytes | its place in the digest tree: leaf = upper 15 bits, parts of a leaf = the next ones |
+ * | key hash | the key's UTF-8 bytes | upper half: its place in the digest tree: leaf = upper 15 bits, parts of a leaf = the next ones |
  * | content hash | the canonical encoding of all but key and version | record checksum; travels with the entry |
  * | fingerprint | key, stamp, node and content hash together | what is XORed into the sums of the tree |
  *
@@ -53,7 +53,6 @@ import {
   absorb,
   absorbEnd,
   begin,
-  lanes,
   layAscii,
   layBytes,
   result,
@@ -91,10 +90,10 @@ let tailEnd = 4;
 /** The key that was hashed last, and what came out. */
 let hashedKey: string | undefined;
 let hashedHigh = 0;
-let hashedLow = 0;
 
 /**
- * Hashes a key into {@linkcode lastHash}, and keeps the state for {@linkcode hashFingerprint}.
+ * Hashes a key into the first word of {@linkcode lastHash}, the half that is used, and keeps the state for
+ * {@linkcode hashFingerprint}.
  *
  * @returns the length of the key in bytes of UTF-8; -1 if it is longer than 1,024, -2 if it holds a
  * lone surrogate. Nothing was hashed then.
@@ -102,7 +101,6 @@ let hashedLow = 0;
 export function hashKey(key: string): number {
   if (key === hashedKey) {
     result[0] = hashedHigh;
-    result[1] = hashedLow;
     return keyLength;
   }
   let length = key.length;
@@ -114,13 +112,11 @@ export function hashKey(key: string): number {
     if (read < length) return -1;
     length = layBytes(keyBytes, written, 0);
   }
-  absorbEnd(length, false);
-  copy(lanes, keyState);
+  absorbEnd(length, 0, keyState);
   keyLength = length;
-  absorb(0, words, true);
+  absorb(0, words, 1);
   hashedKey = key;
   hashedHigh = result[0] ?? 0;
-  hashedLow = result[1] ?? 0;
   return length;
 }
 
@@ -142,13 +138,7 @@ export function hashFingerprint(
   tail[3] = hashLow;
   tail[tailEnd] = node.length | (keyLength << 16);
   tail[tailEnd + 1] = (4 * ((keyLength >>> 2) + 1 + tailEnd + 1)) << 24;
-  copy(keyState, lanes);
-  absorb(tailEnd + 2, tail, true);
-}
-
-/** Copies four lanes; for so few, `set` takes longer. */
-function copy(from: Int32Array, to: Int32Array): void {
-  for (let i = 0; i < 4; i += 1) to[i] = from[i] ?? 0;
+  absorb(tailEnd + 2, tail, 2, keyState);
 }
 
 /** Hashes the canonical encoding of a content into {@linkcode lastHash}. */
