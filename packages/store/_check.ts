@@ -81,10 +81,13 @@ export function checkText(name: string, text: unknown, form: RegExp): void {
   throw invalid(name, text, `a string like ${form.source}`);
 }
 
-/** Checks that texts are some, each under its name. */
-export function checkTexts(texts: Readonly<Record<string, unknown>>): void {
-  for (const [name, text] of Object.entries(texts)) {
-    if (typeof text !== "string") throw invalid(name, text, "a string");
+/** Checks that values are texts, or of another type of JavaScript's, each under its name. */
+export function checkTypes(
+  values: Readonly<Record<string, unknown>>,
+  type: string = "string",
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value !== type) throw invalid(name, value, `a ${type}`);
   }
 }
 
@@ -93,7 +96,7 @@ export function checkMeta(
   meta: Iterable<readonly [name: string, bytes: Uint8Array | undefined]>,
 ): void {
   for (const [name, bytes] of meta) {
-    checkTexts({ name });
+    checkTypes({ name });
     if (bytes !== undefined) checkBytes(`meta ${name}`, bytes);
   }
 }
@@ -159,6 +162,11 @@ export function convert<R>(name: string, value: unknown, wanted: string, run: ()
   } catch (error) {
     throw invalid(name, value, `${wanted}: ${String(error)}`);
   }
+}
+
+/** @throws {InputTypeError} `invalid-argument` if they cannot be iterated */
+export function listOf<T>(entries: Iterable<T>): T[] {
+  return convert("entries", entries, "an iterable", () => [...entries]);
 }
 
 /** The error that says which argument was wrong, what it was, and what it should have been. */

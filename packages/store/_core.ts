@@ -12,7 +12,7 @@ import { msOf, stampOf } from "./version.ts";
 import { NO_BYTES, type StoredEntry } from "./stored_entry.ts";
 import { Watchers, eventOf } from "./_watchers.ts";
 import { hashKey, lastHash } from "./hash.ts";
-import { checkCount, checkNode, checkTime } from "./_check.ts";
+import { checkCount, checkNode, checkObject, checkTime } from "./_check.ts";
 
 /** What a batch carries beside its changes. */
 export interface WriteExtras {
@@ -56,6 +56,7 @@ export class Core {
   readonly #wallClock: (() => number) | undefined;
 
   constructor(options: VersionedMapOptions) {
+    checkObject("options", options);
     const { node, engine = new MemoryEngine() } = options;
     const { maxDriftMs = 500, maxValueBytes = MAX_VALUE_BYTES } = options;
     checkNode(node);

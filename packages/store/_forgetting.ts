@@ -6,7 +6,7 @@ import type { Version } from "./version.ts";
 import { compareVersions, msOf } from "./version.ts";
 import { eventOf } from "./_watchers.ts";
 import { SLICE } from "./_sizes.ts";
-import { checkKey, checkObject } from "./_check.ts";
+import { checkKey, checkObject, listOf } from "./_check.ts";
 import { stripEntry } from "./_make_entry.ts";
 
 /** Strips what has expired: see `VersionedMap.expire`. */
@@ -57,7 +57,7 @@ export function forgetEntries(
   entries: Iterable<{ readonly key: string; readonly version: Version }>,
 ): Entry[] {
   const held = new Map<string, StoredEntry>();
-  for (const item of entries) {
+  for (const item of listOf(entries)) {
     checkObject("entry", item);
     const { key, version } = item;
     checkKey(key);

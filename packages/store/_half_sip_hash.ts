@@ -156,7 +156,5 @@ export function absorbEnd(length: number, outs: 0 | 2 = 2, to: Int32Array = lane
 
 /** The lowest four bytes of a number in the other order. */
 export function swap(number: number): number {
-  return (
-    (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | (number >>> 24)
-  );
+  return (number << 24) | ((number & 0xff00) << 8) | ((number >>> 8) & 0xff00) | (number >>> 24);
 }

@@ -3,10 +3,11 @@ import type { Core } from "./_core.ts";
 import type { Entry } from "./entry.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { PAGE } from "./_sizes.ts";
-import { checkCount, checkTexts } from "./_check.ts";
+import { checkCount, checkObject, checkTypes } from "./_check.ts";
 
 /** A sorted listing: see `VersionedMap.entries`. */
 export function listEntries(core: Core, options: EntriesOptions): Entry[] {
+  checkObject("options", options);
   const {
     prefix = "",
     from = "",
@@ -17,7 +18,7 @@ export function listEntries(core: Core, options: EntriesOptions): Entry[] {
   } = options;
   const now = all ? 0 : core.now(options);
   checkCount("limit", limit, 0);
-  checkTexts({ prefix, from, after, before });
+  checkTypes({ prefix, from, after, before });
   const found: Entry[] = [];
   for (const entry of scanAll(core, options, limit)) {
     if (!all && !isLive(entry, now)) continue;

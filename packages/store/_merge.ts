@@ -2,7 +2,7 @@ import type { MergeOptions, MergeResult, RefusalReason } from "./map_options.ts"
 import { MAX_CHANGES, MAX_CHANGES_IN_MEMORY } from "./_sizes.ts";
 import { StoredEntry } from "./stored_entry.ts";
 import { aheadMs, type Core, type WriteExtras } from "./_core.ts";
-import { checkEntry, checkKey, checkMeta, checkTime, convert } from "./_check.ts";
+import { checkEntry, checkKey, checkMeta, checkTime, checkTypes, listOf } from "./_check.ts";
 import { finishEntry, stripEntry } from "./_make_entry.ts";
 import { hashContent, hashKey, lastHash } from "./hash.ts";
 import type { EntryChange } from "./engine.ts";
@@ -18,6 +18,8 @@ import { isStripped } from "./content_hash.ts";
 const marks = new Int32Array(16384);
 let lastMark = 0;
 
+function ignore(): void {}
+
 /** Merges entries of other replicas into a map: see `VersionedMap.merge`. */
 export function mergeInto(
   core: Core,
@@ -25,9 +27,10 @@ export function mergeInto(
   options: MergeOptions = {},
 ): MergeResult[] {
   const { clock, engine, state } = core;
-  const list = convert("entries", entries, "an iterable", () => [...entries]);
+  const list = listOf(entries);
   const now = core.now(options);
-  const { expiryNow = now, trustedNow = now, rumor } = options;
+  const { expiryNow = now, trustedNow = now, rumor, onCopy = ignore, onRefused = ignore } = options;
+  checkTypes({ onCopy, onRefused }, "function");
   checkTime("trustedNow", trustedNow);
   checkTime("expiryNow", expiryNow);
   const meta = options.meta && new Map(Object.entries(options.meta));
@@ -73,7 +76,7 @@ export function mergeInto(
     const isNew = !held || wins(entry, held);
     const stored = isNew ? store(core, entry, { trusted, expiryNow }) : undefined;
     if (isNew && stored === undefined) return "hash";
-    if (own && isNew && time > clock.last) reports.push(() => options.onCopy?.(entry)); // rule 19
+    if (own && isNew && time > clock.last) reports.push(() => onCopy(entry)); // rule 19
     clock.observe(time);
     if (!isNew) return "superseded";
     marks[mark] = lastMark;
@@ -92,7 +95,7 @@ export function mergeInto(
     core.countRefused(version.node);
     const ahead = aheadMs(version.time, trusted);
     const refusal = { index: results.length, entry, reason: result, aheadMs: ahead };
-    reports.push(() => options.onRefused?.(refusal));
+    reports.push(() => onRefused(refusal));
     results.push("refused");
   }
   if (changes.length > 0 || meta !== undefined) {

@@ -16,7 +16,7 @@ export function restampEntries(core: Core, trustedNow: number): StoredEntry[] {
     else highest = Math.max(highest, time);
   }
   if (far.length === 0 && aheadMs(clock.last, trustedNow) <= maxDriftMs) return far;
-  clock.reset(highest);
+  clock.last = highest;
   // One that the wrong clock gave would forget every delete from now on at once; an hour is the grace of rule 1.
   state.horizon = Math.min(state.horizon, stampOf(trustedNow - 3_600_000));
   const changes = far.sort(compareEntries).map((previous) => {

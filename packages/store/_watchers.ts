@@ -2,6 +2,7 @@ import type { Change, EntryEvent, WatchOptions } from "./map_options.ts";
 import type { Engine } from "./engine.ts";
 import type { StoredEntry } from "./stored_entry.ts";
 import { Watcher } from "./_watcher.ts";
+import { convert } from "./_check.ts";
 
 /** All watchers of one map. Without any, a write costs one comparison. */
 export class Watchers {
@@ -35,8 +36,10 @@ export class Watchers {
       },
       onReset: () => (this.resets += 1),
     });
+    convert("signal", signal, "a signal", () =>
+      signal?.addEventListener("abort", end, { once: true }),
+    );
     this.#all.add(watcher);
-    signal?.addEventListener("abort", end, { once: true });
     if (signal?.aborted) end();
     return watcher;
   }

@@ -1,4 +1,4 @@
-import { checkObject, checkTexts, convert, invalid } from "./_check.ts";
+import { checkObject, checkTypes, convert, invalid } from "./_check.ts";
 import { LONE_SURROGATE } from "./_lone_surrogate.ts";
 import type { StandardSchema } from "./standard_schema.ts";
 import { checkSchema } from "./_check_schema.ts";
@@ -29,7 +29,7 @@ export const bytes: Codec<Uint8Array> = {
 export const text: Codec<string> = {
   contentType: "text/plain;charset=utf-8",
   encode(value) {
-    checkTexts({ value });
+    checkTypes({ value });
     if (LONE_SURROGATE.test(value)) throw invalid("value", value, "no lone surrogate");
     return encoder.encode(value);
   },

@@ -21,16 +21,12 @@ import { stampOf } from "./version.ts";
  * ```
  */
 export class HybridClock {
-  #last: number;
+  /** The highest stamp issued or seen. Set back after the entries it had stamped were stamped anew (rule 8). */
+  last: number;
 
   /** @param last the highest stamp issued or seen so far */
   constructor(last: number = 0) {
-    this.#last = last;
-  }
-
-  /** The highest stamp issued or seen. */
-  get last(): number {
-    return this.#last;
+    this.last = last;
   }
 
   /**
@@ -41,9 +37,9 @@ export class HybridClock {
    */
   peek(now: number): number {
     const wall = stampOf(now);
-    const stamp = wall > this.#last ? wall : this.#last + 1;
+    const stamp = wall > this.last ? wall : this.last + 1;
     if (stamp >= MAX_STAMP) {
-      throw invalid("now", now, "a time with a stamp left", InputRangeError);
+      throw invalid("now", now, "a time before 2095", InputRangeError);
     }
     return stamp;
   }
@@ -55,16 +51,11 @@ export class HybridClock {
    * @throws {InputRangeError} as {@linkcode peek}
    */
   tick(now: number): number {
-    return (this.#last = this.peek(now));
+    return (this.last = this.peek(now));
   }
 
   /** Takes note of a stamp that was seen: later ones will be above it. */
   observe(stamp: number): void {
-    if (stamp > this.#last) this.#last = stamp;
-  }
-
-  /** Sets the clock back (or forward), after the entries it had stamped were stamped anew (rule 8). */
-  reset(stamp: number): void {
-    this.#last = stamp;
+    if (stamp > this.last) this.last = stamp;
   }
 }

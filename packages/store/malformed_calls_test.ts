@@ -30,6 +30,16 @@ const CALLS: [name: string, args: unknown[], message: RegExp][] = [
   ["reap", ["x"], /Invalid horizon: "x"/],
   ["reap", [undefined], /Invalid horizon: undefined/],
   ["reap", [0, { limit: 5 }], /Invalid limit: this object/],
+  ["merge", [[ENTRY], { onRefused: 7 }], /Invalid onRefused: 7, wanted a function/],
+  ["merge", [[ENTRY], { onCopy: {} }], /Invalid onCopy: this object, wanted a function/],
+  ["entries", [null], /Invalid options: null/],
+  ["entries", [7], /Invalid options: 7/],
+  ["watch", [null], /Invalid options: null/],
+  ["watch", [{ signal: 7 }], /Invalid signal: 7, wanted a signal/],
+  ["watch", [{ signal: {} }], /Invalid signal: this object, wanted a signal/],
+  ["watch", [{ bufferSize: 0 }], /Invalid bufferSize: 0/],
+  ["watch", [{ prefix: 7 }], /Invalid prefix: 7/],
+  ["forget", [7], /Invalid entries: 7, wanted an iterable/],
   ["forget", [[null]], /Invalid entry: null/],
   ["forget", [[ENTRY, { key: "k", version: 7 }]], /Invalid version: 7/],
   ["digestNode", ["x", 0], /Invalid level: "x"/],
@@ -62,6 +72,18 @@ describe("a malformed call", () => {
       expect(map.getMeta("a")).to.equal(undefined);
     });
   }
+
+  it("is named by a map that cannot be made", () => {
+    for (const [options, message] of [
+      [undefined, /Invalid options: undefined, wanted an object/],
+      [null, /Invalid options: null/],
+      [{}, /Invalid node: undefined/],
+      [{ node: "a", maxDriftMs: "1s" }, /Invalid maxDriftMs: "1s"/],
+      [{ node: "a", maxValueBytes: -1 }, /Invalid maxValueBytes: -1/],
+    ] as const) {
+      expectRefused(() => new VersionedMap(options as never), message);
+    }
+  });
 
   it("says what a map without a clock lacks", () => {
     const map = new VersionedMap({ node: "a" });

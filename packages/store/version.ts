@@ -27,9 +27,8 @@ export interface Version {
  * ```
  */
 export function compareVersions(a: Version, b: Version): number {
-  if (a.time !== b.time) return a.time < b.time ? -1 : 1;
-  if (a.node === b.node) return 0;
-  return a.node < b.node ? -1 : 1; // ids are ASCII: code units compare as bytes do
+  // ids are ASCII: code units compare as bytes do
+  return a.time - b.time || +(a.node > b.node) - +(a.node < b.node);
 }
 
 /**

@@ -14,8 +14,9 @@ import {
   checkCount,
   checkKey,
   checkMeta,
+  checkObject,
   checkText,
-  checkTexts,
+  checkTypes,
   checkTime,
   checkValue,
 } from "./_check.ts";
@@ -191,8 +192,9 @@ export class VersionedMap {
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Change, undefined> {
     const core = this.#core;
+    checkObject("options", options);
     const { prefix = "", key = "", after = 0, bufferSize = 1, bufferBytes = 1 } = options;
-    checkTexts({ prefix, key });
+    checkTypes({ prefix, key });
     checkCount("after", after, 0);
     checkCount("bufferSize", bufferSize, 1);
     checkCount("bufferBytes", bufferBytes, 1);
