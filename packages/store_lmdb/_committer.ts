@@ -119,10 +119,10 @@ export class Committer {
   #journal(group: Group, writer: RowWriter): void {
     if (group.changes.length === 0) return;
     group.journal ??= writeJournal(group, this.#nextRow);
-    const { first, bytes, ends } = group.journal;
+    const { first, memory, ends } = group.journal;
     let start = 0;
     for (const [i, end] of ends.entries()) {
-      writer.put(journalRow(first + i), bytes, start, end);
+      writer.putPart(journalRow(first + i), memory, start, end);
       start = end;
     }
   }

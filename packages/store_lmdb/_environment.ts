@@ -23,6 +23,7 @@
 import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { numberOr } from "./_number_or.ts";
 import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
+import type { RowMemory } from "./_row_memory.ts";
 import { RowScratch } from "./_row_scratch.ts";
 import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
@@ -50,11 +51,11 @@ export interface EntryRow {
 
 /** What a commit writes. */
 export interface RowWriter {
-  /**
-   * Puts a row. Its value, or the part of it from `start` to `end`, must not change until the commit is over; a
-   * part only of a buffer that has its memory to itself.
-   */
-  put(row: RowKey, value: Buffer, start?: number, end?: number): void;
+  /** Puts a row. Its value must not change until the commit is over. */
+  put(row: RowKey, value: Buffer): void;
+
+  /** Puts a row whose value is a part of some memory. */
+  putPart(row: RowKey, memory: RowMemory, start: number, end: number): void;
   remove(row: RowKey): void;
 }
 
@@ -113,9 +114,6 @@ interface FreeSpaceOptions {
   readonly maxFreeSpaceToLoad: number;
   readonly maxFreeSpaceToRetain: number;
 }
-
-/** A buffer of which a part is meant. */
-type PartedBuffer = Buffer & { start?: number | undefined; end?: number | undefined };
 
 interface Statistics {
   readonly lastTxnId?: unknown;
@@ -198,14 +196,9 @@ class LmdbEnvironment implements Environment {
     this.#database = database;
     this.#encoder = encoder;
     this.#writer = {
-      put: (row, value, start, end) => {
-        if (start !== undefined) {
-          // lmdb's own way to say it: it makes an instruction of the two numbers at once
-          (value as PartedBuffer).start = start;
-          (value as PartedBuffer).end = end;
-        }
-        void database.put(row as LmdbKey, value);
-      },
+      put: (row, value) => void database.put(row as LmdbKey, value),
+      putPart: (row, memory, start, end) =>
+        void database.put(row as LmdbKey, memory.part(start, end) as Buffer),
       remove: (row) => void database.remove(row as LmdbKey),
     };
   }

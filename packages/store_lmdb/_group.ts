@@ -1,4 +1,5 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
+import type { RowMemory } from "./_row_memory.ts";
 
 /** Rows of the journal. */
 export interface Journal {
@@ -6,7 +7,7 @@ export interface Journal {
   readonly first: number;
 
   /** Their values, one after the other, and where each ends: the memory behind the last is not used. */
-  readonly bytes: Buffer;
+  readonly memory: RowMemory;
   readonly ends: readonly number[];
 }
 
@@ -50,8 +51,8 @@ export interface PendingChange {
   /** Whether it is what the overlay says of the key: no later one is there, and it is not in its rows. */
   isWaiting: boolean;
 
-  /** The bytes of the journal in which its record is, and where. */
-  recordBytes: Buffer | undefined;
+  /** The memory of the journal in which its record is, and where. */
+  recordMemory: RowMemory | undefined;
   recordStart: number;
   recordEnd: number;
 }
@@ -76,7 +77,7 @@ export function copyState(from: Readonly<MapState>, to: MapState): void {
   to.valueBytes = from.valueBytes;
 }
 
-const NO_RECORD = { recordBytes: undefined, recordStart: 0, recordEnd: 0 };
+const NO_RECORD = { recordMemory: undefined, recordStart: 0, recordEnd: 0 };
 
 /** Batches that are committed together, in one transaction. */
 export class Group {
@@ -160,7 +161,7 @@ export class Group {
       isDamaged: change.damaged === true,
       at: before?.at ?? changes.length,
       isWaiting: false,
-      recordBytes: undefined,
+      recordMemory: undefined,
       recordStart: 0,
       recordEnd: 0,
     };

@@ -20,6 +20,7 @@
 import type { StoredEntry } from "@dnd/store";
 import type { Group, Journal, PendingChange } from "./_group.ts";
 import { readRecord, recordBytes, writeRecord } from "./_record.ts";
+import { RowMemory } from "./_row_memory.ts";
 import {
   TAG_DAMAGED,
   TAG_ENTRY,
@@ -66,7 +67,8 @@ export function writeJournal({ changes }: Group, first: number): Journal {
     most += HEADER_BYTES + ITEM_BYTES + 3 * key.length;
     if (entry !== undefined) most += recordBytes(entry);
   }
-  const bytes = Buffer.allocUnsafeSlow(most);
+  const memory = new RowMemory(most);
+  const { bytes } = memory;
   const ends: number[] = [];
   let start = 0;
   let at = HEADER_BYTES;
@@ -85,14 +87,14 @@ export function writeJournal({ changes }: Group, first: number): Journal {
     }
     if (entry !== undefined) {
       const keyState = keyChecksum(directory, directoryEnd + ITEM_BYTES - 1, itemEnd);
-      change.recordBytes = bytes;
+      change.recordMemory = memory;
       change.recordStart = at;
       at = change.recordEnd = writeRecord(entry, keyState, bytes, at);
     }
     directoryEnd = itemEnd;
   }
   ends.push(endRow(first + ends.length, { bytes, start, at, directoryEnd }));
-  return { first, bytes, ends };
+  return { first, memory, ends };
 }
 
 /** Writes a change into the directory; returns where that ends then. */

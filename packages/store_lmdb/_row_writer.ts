@@ -3,6 +3,7 @@ import { StoredEntry, expiryIndexTime, hashKey, lastHash, reapIndexTime } from "
 import type { RowWriter } from "./_environment.ts";
 import type { PendingChange } from "./_group.ts";
 import { headBytes, recordBytes, writeHeadAt, writeRecord } from "./_record.ts";
+import { RowMemory } from "./_row_memory.ts";
 import { RowScratch } from "./_row_scratch.ts";
 import {
   CHECK_BYTES,
@@ -29,18 +30,18 @@ const scratch = Buffer.alloc(1 + 3 * MAX_KEY_BYTES);
  */
 export class ChangeWriter {
   readonly #writer: RowWriter;
-  readonly #bytes: Buffer;
+  readonly #memory: RowMemory;
   #at = 0;
 
   /** @param bytes how much memory the rows take: see {@linkcode rowBytes} */
   constructor(writer: RowWriter, bytes: number) {
     this.#writer = writer;
-    this.#bytes = Buffer.allocUnsafeSlow(bytes);
+    this.#memory = new RowMemory(bytes);
   }
 
   /** The entry's own row and the indexes of time; takes all rows away that stand for what it replaces. */
   writeEntry(change: PendingChange): void {
-    const { key, entry, rows, isDamaged, recordBytes: record } = change;
+    const { key, entry, rows, isDamaged, recordMemory: record } = change;
     const writer = this.#writer;
     const { held } = rows;
     if (held instanceof StoredEntry) removeIndexes(held, entry, writer);
@@ -50,7 +51,7 @@ export class ChangeWriter {
       if (isKnown) writer.remove(headRow(held?.keyHash ?? lastHash[0] ?? 0, key));
     } else {
       if (record === undefined) this.#putRecord(entry);
-      else writer.put(key, record, change.recordStart, change.recordEnd);
+      else writer.putPart(key, record, change.recordStart, change.recordEnd);
       const expiry = expiryIndexTime(entry);
       if (expiry !== undefined) putSealed(numberRow(TAG_EXPIRY, expiry, key), writer);
       const reap = reapIndexTime(entry);
@@ -64,25 +65,26 @@ export class ChangeWriter {
     scratch[0] = TAG_ENTRY;
     const keyEnd = writeText(entry.key, scratch, 1);
     const start = this.#at;
-    this.#at = writeRecord(entry, keyChecksum(scratch, 0, keyEnd), this.#bytes, start);
-    this.#writer.put(entry.key, this.#bytes, start, this.#at);
+    this.#at = writeRecord(entry, keyChecksum(scratch, 0, keyEnd), this.#memory.bytes, start);
+    this.#writer.putPart(entry.key, this.#memory, start, this.#at);
   }
 
   /** The head: the row of the index of hashes. */
   writeHead(entry: StoredEntry): void {
     const row = rowScratch.head(entry.keyHash, entry.key);
     const start = this.#at;
-    this.#at = writeHeadAt(entry, row.checksum(), this.#bytes, start);
-    this.#writer.put(row, this.#bytes, start, this.#at);
+    this.#at = writeHeadAt(entry, row.checksum(), this.#memory.bytes, start);
+    this.#writer.putPart(row, this.#memory, start, this.#at);
   }
 
   /** The row of the change log. */
   writeCounter({ key, counter }: StoredEntry): void {
     const row = rowScratch.number(TAG_COUNTER, counter);
+    const { bytes } = this.#memory;
     const start = this.#at;
-    this.#at = writeText(key, this.#bytes, start + CHECK_BYTES);
-    sealAt(row.checksum(), this.#bytes, start, this.#at);
-    this.#writer.put(row, this.#bytes, start, this.#at);
+    this.#at = writeText(key, bytes, start + CHECK_BYTES);
+    sealAt(row.checksum(), bytes, start, this.#at);
+    this.#writer.putPart(row, this.#memory, start, this.#at);
   }
 }
 
@@ -93,7 +95,7 @@ export function rowBytes(
   counters: readonly StoredEntry[],
 ): number {
   let bytes = 0;
-  for (const { entry, recordBytes: record } of changes) {
+  for (const { entry, recordMemory: record } of changes) {
     if (entry !== undefined && record === undefined) bytes += recordBytes(entry);
   }
   for (const entry of heads) bytes += headBytes(entry);
