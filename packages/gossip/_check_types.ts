@@ -1,5 +1,6 @@
 import type { GossipLogger, GossipNodeOptions } from "./gossip_options.ts";
 import { parseHostPort } from "./host_port.ts";
+import { profiles } from "./swim_options.ts";
 
 /** Checks the type of one value. @returns what it must be, if it is something else */
 type Check = (value: unknown) => string | undefined;
@@ -29,6 +30,13 @@ const logger: Check = (value) => {
 const object: Check = (value) =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? undefined : "an object";
 
+const timing: Check = (value) => {
+  if (object(value) !== undefined) return "an object";
+  const unknown = Object.keys(value as object).find((name) => !Object.hasOwn(profiles.lan, name));
+  if (unknown === undefined) return undefined;
+  return `an object without ${unknown}; there are ${Object.keys(profiles.lan).join(", ")}`;
+};
+
 /** Checked for its range later. */
 const number = typed("number");
 
@@ -47,7 +55,7 @@ const optionChecks: Readonly<Record<keyof GossipNodeOptions, Check>> = {
       : "what remembered() gave",
   thread: oneOf("worker", "main"),
   profile: oneOf("local", "lan", "wan"),
-  ...{ timing: object, maxDatagramBytes: number, forgetAfterMs: number },
+  ...{ timing, maxDatagramBytes: number, forgetAfterMs: number },
   keys: (value) => (Array.isArray(value) ? undefined : "an array of keys of 32 bytes"),
   ...{ sealing: oneOf("required", "permissive"), insecure: typed("boolean"), logger },
   ...{ stalledAfterMs: number, eventBuffer: number, maxConnections: number },

@@ -29,6 +29,10 @@ describe("checkTypes()", () => {
       [{ volatile: "yes" }, 'volatile is "yes"'],
       [{ remembered: [{}] }, "remembered is an array of 1"],
       [{ timing: 7 }, "timing is 7"],
+      [
+        { timing: { probeIntervall: 7 } },
+        "an object without probeIntervall; there are probeIntervalMs",
+      ],
       [{ logger: {} }, "a function debug"],
       [{ logger: null }, "logger is null"],
       [{ forgetAfterMs: "1h" }, 'forgetAfterMs is "1h"'],
