@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, fsyncSync, openSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { openDataFolder, openEngine } from "@dnd/store-lmdb";
 import type { NodeData } from "./node_data.ts";
@@ -29,13 +29,7 @@ export async function openFolder(path: string, cluster: string): Promise<NodeDat
       renew: () => folder.renew(),
       setAside: (text) => {
         const file = join(folder.path, "set-aside.ndjson");
-        const descriptor = openSync(file, "a", 0o600);
-        try {
-          appendFileSync(descriptor, text);
-          fsyncSync(descriptor);
-        } finally {
-          closeSync(descriptor);
-        }
+        appendDurably(file, text);
         syncFolder(folder.path); // its name too: the file may be new
         return file;
       },
@@ -54,6 +48,23 @@ function syncFolder(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Appends all of a text, or nothing: half a line would spoil the next one. */
+function appendDurably(file: string, text: string): void {
+  const descriptor = openSync(file, "a", 0o600);
+  try {
+    const { size } = fstatSync(descriptor);
+    try {
+      appendFileSync(descriptor, text);
+      fsyncSync(descriptor);
+    } catch (error) {
+      ftruncateSync(descriptor, size);
+      throw error;
+    }
   } finally {
     closeSync(descriptor);
   }

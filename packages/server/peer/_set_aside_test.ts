@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { VersionedMap, type Entry } from "@dnd/store";
+import { TestDisk } from "../_test_disk.ts";
 import { startAlone, until, withFolder } from "../_test_utils.ts";
 import type { NodeLogger } from "../node_logger.ts";
 import { openFolder } from "../open_folder.ts";
@@ -89,6 +90,21 @@ describe("SetAside (rule 1)", () => {
       aside.close();
       await data.close();
     }));
+
+  it("leaves no half line in a file that there is no room for", async function () {
+    const disk = TestDisk.make(this, "small", 40);
+    try {
+      const data = await openFolder(join(disk.folder, "data"), "dnd");
+      const file = data.setAside("first\n") ?? "";
+      const tooMuch = `${"x".repeat(64 * 1024 * 1024)}\n`;
+      assert.throws(() => data.setAside(tooMuch), /ENOSPC/);
+      data.setAside("second\n");
+      assert.equal(readFileSync(file, "utf8"), "first\nsecond\n");
+      await data.close();
+    } finally {
+      disk.remove();
+    }
+  });
 
   it("puts into the log what it has to lose with the process", () => {
     const { logger, lines } = rig();
