@@ -29,6 +29,7 @@ export interface Context {
   readonly map: ReplicaMap;
   readonly options: ResolvedReplicationOptions;
   readonly prng: () => number;
+  readonly canSetAside: () => boolean;
   readonly table: MemberTable;
   readonly time: TrustedTime;
   readonly metrics: ReplicationMetrics;

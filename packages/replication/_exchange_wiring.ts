@@ -264,6 +264,9 @@ export class ExchangeWiring implements ExchangeHost {
 
   setAside(peer: string, entries: readonly Entry[]): void {
     const live = entries.filter((entry) => entry.deleted !== true && !isStripped(entry));
+    if (live.length > 0 && !this.#context.canSetAside()) {
+      throw new ExchangeError("storage", "what was set aside before is in no file yet"); // rule 1: nothing is lost
+    }
     this.#context.metrics.setAside += live.length;
     if (live.length > 0) this.#context.emit({ type: "set-aside", peer, entries: live });
     this.map.forget(entries);

@@ -24,6 +24,9 @@ const FIRST_BACKOFF_MS = 1000;
 const MAX_BACKOFF_MS = 30_000;
 const BUSY_MS = 500;
 
+/** A disk that is full has no room a moment later. */
+const STORAGE_MS = 10_000;
+
 /** A peer may say when it wants to be asked again, but not to be asked never. */
 const MAX_BUSY_MS = 30_000;
 
@@ -249,8 +252,9 @@ export class Exchanges {
       this.request(next, reason, now, wait * (0.5 + this.#context.prng()));
       return;
     }
-    if (reason !== "periodic" && reason !== "operator")
-      this.request(next, reason, now, BUSY_MS * this.#context.prng());
+    if (reason === "periodic" || reason === "operator") return;
+    const wait = result.code === "storage" ? STORAGE_MS : BUSY_MS;
+    this.request(next, reason, now, wait * this.#context.prng());
   }
 
   /** A ready member that the copy may come from, other than this one; at random. */

@@ -128,6 +128,9 @@ export class TestCluster {
     }
   }
 
+  /** Whether the nodes can write what they set aside. */
+  canSetAside = true;
+
   /** Adds a node that knows nobody; it is ready alone unless `hasSeeds`. */
   add(how: { hasSeeds?: boolean; engine?: Engine; id?: string; offsetMs?: number } = {}): TestNode {
     const id = how.id ?? idOf(this.nodes.length + 1);
@@ -146,7 +149,10 @@ export class TestCluster {
     // Who loses packets wants to see what is lost: nothing is on a stream that is open.
     const streamLimit = (this.options.loss ?? 0) > 0 ? 0 : 9;
     const options = { streamLimit, ...this.options };
-    return new Replicator({ map, prng, generation, hasSeeds }, options);
+    return new Replicator(
+      { map, prng, generation, hasSeeds, canSetAside: () => this.canSetAside },
+      options,
+    );
   }
 
   node(i: number): TestNode {

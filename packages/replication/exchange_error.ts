@@ -4,7 +4,7 @@ export class ExchangeError extends Error {
 
   /**
    * `misbehaved`: the peer did what no peer may; `refused`: what it says is not believed, for a clock is wrong;
-   * `storage`: the map refused to store.
+   * `storage`: the map refused to store, or what would leave it has nowhere to go.
    */
   readonly code: "misbehaved" | "refused" | "storage";
 

@@ -56,6 +56,7 @@ export class Replicator {
     this.#context = {
       map,
       prng,
+      canSetAside: dependencies.canSetAside ?? (() => true),
       options: resolved,
       table: new MemberTable(map.node),
       time: new TrustedTime(resolved),

@@ -20,6 +20,12 @@ export interface ReplicatorDependencies {
 
   /** Whether there are seeds to call, or members remembered; see `handleSeeds`. Default `false`. */
   readonly hasSeeds?: boolean;
+
+  /**
+   * Whether what `set-aside` effects gave is where it stays. While it is not, exchanges that would take more out of the map
+   * end with `storage`, and are tried again. Default: always.
+   */
+  readonly canSetAside?: () => boolean;
 }
 
 /** What the membership layer says of a member; `MemberView` of `@dnd/gossip` is one. */

@@ -71,8 +71,17 @@ describe("rule 1: forgetting deletes", () => {
     cluster.put(c, "recent", "new");
     c.map.expire({ now: cluster.wall(c) });
     cluster.connected = () => true;
+    cluster.canSetAside = false;
     cluster.meet(c, a);
     cluster.meet(c, b);
+    cluster.run(HOUR / 6);
+    // What cannot be written anywhere does not leave the map, and the exchange is not complete.
+    expect(c.aside).to.deep.equal([]);
+    expect(c.map.peek("alone")).not.to.equal(undefined);
+    expect(c.replicator.ready).to.equal(false);
+    const ended = c.eventsOf("exchanged").filter(({ code }) => code === "storage");
+    expect(ended.length).to.be.within(2, 150); // ten minutes
+    cluster.canSetAside = true;
     cluster.run(HOUR / 2);
     expect(c.aside.map(({ key }) => key).sort()).to.deep.equal(["alone", "deleted"]);
     expect(c.replicator.metrics.setAside).to.equal(2);

@@ -72,6 +72,7 @@ export class PeerLink implements ClusterLink {
         generation: gossip.generation,
         hasSeeds: seeds.length > 0 || hasRemembered,
         members: () => gossip.members().map(wireMember),
+        canSetAside: () => this.#aside.unwritten === 0,
       },
       { maxUpdateBytes: gossip.maxUpdateBytes, maxDriftMs: options.maxDriftMs },
     );
