@@ -8,7 +8,7 @@
 //     ceiling            the clock ceiling between commits (see _ceiling_file.ts)
 //     owner.mdb          the lock (see _owner_lock.ts)
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { ALGORITHM } from "@dnd/store/engine";
@@ -72,7 +72,11 @@ export interface DataFolder {
   /** Takes a new id, durably: the node found out that it runs on a copy (rule 19). */
   renew(): void;
 
-  /** Raises the generation, durably, above what it is and above `above`: a forgotten node (rule 3). */
+  /**
+   * Raises the generation, durably, above what it is and above `above`: a forgotten node (rule 3).
+   *
+   * @throws {RangeError} if `above` is no whole number, which would let it fall
+   */
   raiseGeneration(above?: number): void;
 
   /** Marks another folder as a backup of this one: opening it makes a new id. */
@@ -167,6 +171,11 @@ class OpenDataFolder implements DataFolder {
   }
 
   raiseGeneration(above: number = this.generation): void {
+    if (!Number.isSafeInteger(above) || above < 0 || above >= Number.MAX_SAFE_INTEGER) {
+      throw new RangeError(
+        `Cannot raise the generation above ${String(above)}: it is no whole number that has a next`,
+      );
+    }
     this.#replace({ ...this.#identity, generation: Math.max(above, this.generation) + 1 });
   }
 
@@ -189,11 +198,16 @@ function newId(): string {
 }
 
 function newIdReason(path: string, found: Identity | undefined): NewIdReason | undefined {
-  if (found === undefined) return existsSync(join(path, "data.mdb")) ? "lost" : "new";
+  if (found === undefined) return hasData(path) ? "lost" : "new";
   if (found.backupOf !== undefined) return "backup";
   // The data is gone though there was some: under the old id, old stamps could be issued again.
-  const used = existsSync(join(path, "ceiling")) && !existsSync(join(path, "data.mdb"));
+  const used = existsSync(join(path, "ceiling")) && !hasData(path);
   return used ? "lost" : undefined;
+}
+
+/** Whether there is a data file. LMDB takes one without a byte for a new one. */
+function hasData(path: string): boolean {
+  return (statSync(join(path, "data.mdb"), { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 function makeFolder(path: string): void {
@@ -257,7 +271,7 @@ function checkIdentity(
         "Use the version of dnd that wrote it, or export there and import here",
     );
   }
-  if (identity.backupOf !== undefined && !existsSync(join(path, "data.mdb"))) {
+  if (identity.backupOf !== undefined && !hasData(path)) {
     throw new DataFolderError(
       "damaged",
       `Cannot open the data folder ${path}: it holds a backup that was cut short. Use another one`,

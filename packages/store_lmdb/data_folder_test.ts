@@ -1,6 +1,14 @@
 import { expect } from "chai";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -128,6 +136,35 @@ describe("openDataFolder()", () => {
     expect(again.get("a")).to.equal(undefined);
     await again.close();
     await folder.close();
+  });
+
+  it("takes a data file without a byte for one that is gone", async () => {
+    const path = freshFolder();
+    const map = await openMap({ folder: path });
+    map.put("a", utf8("1"));
+    await map.close();
+    truncateSync(join(path, "data.mdb"));
+    const folder = await openDataFolder(path);
+    expect(folder.newIdReason).to.equal("lost");
+    expect(folder.id).not.to.equal(map.node);
+    await folder.close();
+  });
+
+  it("lets the generation fall by nothing that a caller gives (rule 3)", async () => {
+    const path = freshFolder();
+    const folder = await openDataFolder(path);
+    folder.raiseGeneration(11);
+    for (const above of [NaN, -1, 1.5, Infinity, 2 ** 53, "7", null] as number[]) {
+      expect(() => folder.raiseGeneration(above), String(above)).to.throw(
+        RangeError,
+        String(above),
+      );
+    }
+    expect(folder.generation).to.equal(12);
+    await folder.close();
+    const again = await openDataFolder(path);
+    expect(again.generation).to.equal(13);
+    await again.close();
   });
 });
 
