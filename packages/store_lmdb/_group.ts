@@ -1,4 +1,5 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
+import type { Generation } from "./_overlay.ts";
 import type { RowMemory } from "./_row_memory.ts";
 
 /** Rows of the journal. */
@@ -48,8 +49,8 @@ export interface PendingChange {
   /** Its place among the changes of its group. */
   readonly at: number;
 
-  /** Whether it is what the overlay says of the key: no later one is there, and it is not in its rows. */
-  isWaiting: boolean;
+  /** Its table in the overlay, while it waits there: no later one of its key is there, and it is not in its rows. */
+  generation: Generation | undefined;
 
   /** The memory of the journal in which its record is, and where. */
   recordMemory: RowMemory | undefined;
@@ -160,7 +161,7 @@ export class Group {
       rows: older?.rows ?? { held: previous, isMarked: wasMarked, last: undefined },
       isDamaged: change.damaged === true,
       at: before?.at ?? changes.length,
-      isWaiting: false,
+      generation: undefined,
       recordMemory: undefined,
       recordStart: 0,
       recordEnd: 0,
@@ -173,7 +174,7 @@ export class Group {
   /** Takes in a change that was found in the journal: it is durable, and in the leaf sums. */
   restore(found: Pick<PendingChange, "key" | "entry" | "isDamaged" | "rows">): void {
     const at = this.changes.length;
-    const change = { ...found, base: undefined, at, isWaiting: false, ...NO_RECORD };
+    const change = { ...found, base: undefined, at, generation: undefined, ...NO_RECORD };
     this.bytes += bytesOf(change);
     this.isSummed = true;
     this.changes.push(change);

@@ -7,10 +7,14 @@ import { Overlay, isInRange } from "./_overlay.ts";
 
 /** An overlay beside a list that is searched as a whole each time. */
 class Pair {
-  readonly overlay = new Overlay();
+  readonly overlay: Overlay;
   readonly plain = new Map<string, PendingChange>();
   readonly made: PendingChange[] = [];
   #counter = 0;
+
+  constructor(generationChanges: number) {
+    this.overlay = new Overlay(generationChanges);
+  }
 
   put(key: string, expiresAt: number | undefined): void {
     this.#counter += 1;
@@ -86,8 +90,8 @@ const steps = fc.array(
 describe("Overlay", () => {
   it("finds ranges, changes and the earliest time as a search of everything does", () => {
     fc.assert(
-      fc.property(steps, (list) => {
-        const pair = new Pair();
+      fc.property(steps, fc.constantFrom(1, 5, 100, 10_000), (list, generationChanges) => {
+        const pair = new Pair(generationChanges);
         for (const step of list) {
           if ("puts" in step) {
             step.puts.forEach((text, i) => pair.put(text, i % 3 === 0 ? 5_000 - i : undefined));
@@ -109,6 +113,12 @@ describe("Overlay", () => {
           const first = times.length === 0 ? undefined : Math.min(...times);
           expect(pair.overlay.firstDue("expiry")).to.equal(first);
           expect(pair.overlay.size).to.equal(pair.plain.size);
+          const all = [...pair.overlay.all()];
+          expect(all).to.have.length(pair.plain.size);
+          expect(all.every((change) => pair.plain.get(change.key) === change)).to.equal(true);
+          for (const text of ["user/1", "user/2", "v"]) {
+            expect(pair.overlay.get(text)).to.equal(pair.plain.get(text));
+          }
         }
       }),
       { numRuns: 150 },
