@@ -24,12 +24,12 @@ import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb";
 import { numberOr } from "./_number_or.ts";
 import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
 import type { RowMemory } from "./_row_memory.ts";
-import { RowScratch } from "./_row_scratch.ts";
+import { RowPart } from "./_row_scratch.ts";
 import { TAG_ENTRY, keyChecksum } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
 
 /** The key of a row: an entry's key, or the bytes of any row's key. */
-export type RowKey = LmdbKey | RowScratch;
+export type RowKey = LmdbKey | RowPart;
 
 /** What lmdb's types take for a key; our encoder gets whatever there is. */
 type LmdbKey = string | Uint8Array;
@@ -135,9 +135,11 @@ class KeyEncoder {
 
   readonly writeKey = (key: RowKey, target: Buffer, start: number): number => {
     if (typeof key !== "string") {
-      const bytes = key instanceof RowScratch ? key.bytes : key;
+      const isPart = key instanceof RowPart;
+      const bytes = isPart ? key.bytes : key;
+      const from = isPart ? key.start : 0;
       const { length } = key;
-      for (let i = 0; i < length; i += 1) target[start + i] = bytes[i] ?? 0;
+      for (let i = 0; i < length; i += 1) target[start + i] = bytes[from + i] ?? 0;
       return start + length;
     }
     target[start] = TAG_ENTRY;

@@ -13,6 +13,7 @@ import type { RowWriter } from "./_environment.ts";
 import type { Group, PendingChange } from "./_group.ts";
 import { journalRow } from "./_journal.ts";
 import { ChangeWriter, rowBytes } from "./_row_writer.ts";
+import { HeadRows } from "./_head_rows.ts";
 import { sortedByKey, sortedByNumber } from "./_sorting.ts";
 
 /** A run begins when so many bytes of changes wait, however few changes these are. */
@@ -55,8 +56,13 @@ interface Run {
   /** Their entries, in the order in which they came. */
   readonly entries: readonly StoredEntry[];
 
-  /** These in the order of heads, and of counters: made when the first of each is written. */
-  heads?: readonly StoredEntry[];
+  /** Their heads: made while the changes are written. */
+  readonly heads: HeadRows;
+
+  /** For so many changes they are made: a commit that failed is tried again. */
+  headsMade: number;
+
+  /** The entries in the order of their counters: made when the first is written. */
   counters?: readonly StoredEntry[];
 
   /** How much of the three lists, one after the other, is in its rows. */
@@ -219,16 +225,15 @@ function newRun(groups: readonly Moved[]): Run {
       if (change.entry !== undefined) entries.push(change.entry);
     }
   }
-  return { groups, changes: sortedChanges(changes), entries, done: 0 };
+  return {
+    ...{ groups, changes: sortedChanges(changes), entries, done: 0 },
+    ...{ heads: new HeadRows(entries.length), headsMade: 0 },
+  };
 }
 
 /** Mostly they are in order, as those of a copy: then this is one look at each. */
 function sortedChanges(changes: readonly PendingChange[]): readonly PendingChange[] {
   return isSorted(changes, isBefore) ? changes : sortedByKey(changes);
-}
-
-function sortedHeads(entries: readonly StoredEntry[]): readonly StoredEntry[] {
-  return sortedByNumber(entries, ({ keyHash }) => keyHash >>> 0);
 }
 
 function sortedCounters(entries: readonly StoredEntry[]): readonly StoredEntry[] {
@@ -270,17 +275,21 @@ function writePiece(
   const afterChanges = run.changes.length;
   const afterHeads = afterChanges + run.entries.length;
   const changes = run.changes.slice(from, end);
-  const heads =
-    end <= afterChanges
-      ? []
-      : part((run.heads ??= sortedHeads(run.entries)), from - afterChanges, end - afterChanges);
   const counters =
     end <= afterHeads
       ? []
       : part((run.counters ??= sortedCounters(run.entries)), from - afterHeads, end - afterHeads);
-  const rows = new ChangeWriter(writer, rowBytes(changes, heads, counters));
-  for (const change of changes) rows.writeEntry(change);
-  for (const entry of heads) rows.writeHead(entry);
+  const rows = new ChangeWriter(writer, rowBytes(changes, counters));
+  let at = from;
+  for (const change of changes) {
+    rows.writeEntry(change);
+    at += 1;
+    if (at <= run.headsMade) continue;
+    run.headsMade = at;
+    if (change.entry !== undefined) run.heads.add(change.entry);
+  }
+  const heads = { from: from - afterChanges, end: Math.min(end, afterHeads) - afterChanges };
+  run.heads.write(Math.max(0, heads.from), heads.end, writer);
   for (const entry of counters) rows.writeCounter(entry);
   written.push(...changes);
   return end;

@@ -2,9 +2,9 @@ import { MAX_KEY_BYTES } from "@dnd/store/engine";
 import { StoredEntry, expiryIndexTime, hashKey, lastHash, reapIndexTime } from "@dnd/store/engine";
 import type { RowWriter } from "./_environment.ts";
 import type { PendingChange } from "./_group.ts";
-import { headBytes, recordBytes, writeHeadAt, writeRecord } from "./_record.ts";
+import { recordBytes, writeRecord } from "./_record.ts";
 import { RowMemory } from "./_row_memory.ts";
-import { RowScratch } from "./_row_scratch.ts";
+import { NumberRowScratch } from "./_row_scratch.ts";
 import {
   CHECK_BYTES,
   TAG_COUNTER,
@@ -21,7 +21,7 @@ import {
 } from "./_rows.ts";
 import { writeText } from "./_write_text.ts";
 
-const rowScratch = new RowScratch();
+const counterRow = new NumberRowScratch();
 const scratch = Buffer.alloc(1 + 3 * MAX_KEY_BYTES);
 
 /**
@@ -69,17 +69,9 @@ export class ChangeWriter {
     this.#writer.putPart(entry.key, this.#memory, start, this.#at);
   }
 
-  /** The head: the row of the index of hashes. */
-  writeHead(entry: StoredEntry): void {
-    const row = rowScratch.head(entry.keyHash, entry.key);
-    const start = this.#at;
-    this.#at = writeHeadAt(entry, row.checksum(), this.#memory.bytes, start);
-    this.#writer.putPart(row, this.#memory, start, this.#at);
-  }
-
   /** The row of the change log. */
   writeCounter({ key, counter }: StoredEntry): void {
-    const row = rowScratch.number(TAG_COUNTER, counter);
+    const row = counterRow.number(TAG_COUNTER, counter);
     const { bytes } = this.#memory;
     const start = this.#at;
     this.#at = writeText(key, bytes, start + CHECK_BYTES);
@@ -88,17 +80,15 @@ export class ChangeWriter {
   }
 }
 
-/** How much memory rows take, at most: those of entries, heads, and of the change log. */
+/** How much memory rows take, at most: those of entries, and of the change log. */
 export function rowBytes(
   changes: readonly PendingChange[],
-  heads: readonly StoredEntry[],
   counters: readonly StoredEntry[],
 ): number {
   let bytes = 0;
   for (const { entry, recordMemory: record } of changes) {
     if (entry !== undefined && record === undefined) bytes += recordBytes(entry);
   }
-  for (const entry of heads) bytes += headBytes(entry);
   for (const { key } of counters) bytes += CHECK_BYTES + 3 * key.length;
   return bytes;
 }

@@ -21,6 +21,7 @@
 // Layout 1 had no journal, and wrote each commit into tags 10 and 12 to 14 at once: such a
 // file is made one of layout 2 when it is opened (see _data_file.ts).
 import { checksum } from "./_checksum.ts";
+import { writeText } from "./_write_text.ts";
 
 /** The number of this layout, in the schema row and in identity.json. */
 export const LAYOUT = 2;
@@ -75,6 +76,20 @@ export function headRow(keyHash: number, key = ""): Buffer {
   row.writeUInt32BE(keyHash >>> 0, 1);
   row.write(key, 5);
   return row;
+}
+
+/**
+ * Writes the key of a head into other bytes: the same as {@linkcode headRow}.
+ *
+ * @returns where it ends
+ */
+export function writeHeadRow(keyHash: number, key: string, target: Buffer, at: number): number {
+  target[at] = TAG_HEAD;
+  target[at + 1] = keyHash >>> 24;
+  target[at + 2] = keyHash >>> 16;
+  target[at + 3] = keyHash >>> 8;
+  target[at + 4] = keyHash;
+  return writeText(key, target, at + 5);
 }
 
 /** The key of a row that goes by a number (counter, expiry, reap), and perhaps a key. */

@@ -15,28 +15,32 @@ const FEW = 32;
 
 /** A sorted copy, by integers. */
 export function sortedByNumber<T>(items: readonly T[], numberOf: (item: T) => number): T[] {
-  let least = Infinity;
-  let most = -Infinity;
-  for (const item of items) {
-    const number = numberOf(item);
-    if (number < least) least = number;
-    if (number > most) most = number;
-  }
-  if (items.length < FEW || items.length > MOST_ITEMS || most - least >= RANKS) {
-    return items.toSorted((a, b) => numberOf(a) - numberOf(b));
-  }
-  const ranks = new Float64Array(items.length);
-  let at = 0;
-  for (const item of items) {
-    ranks[at] = (numberOf(item) - least) * MOST_ITEMS + at;
-    at += 1;
-  }
   const sorted: T[] = [];
-  for (const rank of ranks.sort()) {
-    const item = items[rank % MOST_ITEMS];
+  for (const place of placesByNumber(Float64Array.from(items, numberOf))) {
+    const item = items[place];
     if (item !== undefined) sorted.push(item);
   }
   return sorted;
+}
+
+/** Where integers are, in their order; of equal ones the first comes first. */
+export function placesByNumber(numbers: Float64Array): Uint32Array {
+  const { length } = numbers;
+  const places = new Uint32Array(length);
+  let least = Infinity;
+  let most = -Infinity;
+  for (let i = 0; i < length; i += 1) {
+    const number = numbers[i] ?? 0;
+    places[i] = i;
+    if (number < least) least = number;
+    if (number > most) most = number;
+  }
+  if (length < FEW || length > MOST_ITEMS || most - least >= RANKS) {
+    return places.sort((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0) || a - b);
+  }
+  const ranks = numbers.map((number, i) => (number - least) * MOST_ITEMS + i).sort();
+  for (let i = 0; i < length; i += 1) places[i] = (ranks[i] ?? 0) % MOST_ITEMS;
+  return places;
 }
 
 /** A sorted copy, by keys: in the order of their UTF-8 bytes. */
