@@ -1,5 +1,4 @@
 import type { Batch, EntryChange, Head, MapState, StoredEntry } from "@dnd/store";
-import type { Generation } from "./_overlay.ts";
 import type { RowMemory } from "./_row_memory.ts";
 
 /** Rows of the journal. */
@@ -56,6 +55,21 @@ export interface PendingChange {
   recordMemory: RowMemory | undefined;
   recordStart: number;
   recordEnd: number;
+}
+
+/**
+ * A table of the overlay: changes that came one after the other, by key. They are not taken out: the table goes as
+ * a whole once nothing in it waits any more. One table of all changes would be copied whenever it grows or
+ * shrinks, hundreds of thousands of keys that are in no cache: that was a tenth of the work of a first copy.
+ */
+export interface Generation {
+  readonly changes: Map<string, PendingChange>;
+
+  /** How many of them wait. */
+  waiting: number;
+
+  /** Bytes of all values that were put in. */
+  bytes: number;
 }
 
 /** What a waiting change takes in memory beside its key and value, roughly, in bytes. */

@@ -4,7 +4,7 @@
 import { compareKeys } from "@dnd/store";
 import { expiryIndexTime, reapIndexTime } from "@dnd/store/engine";
 import type { StoredEntry, TimeIndex } from "@dnd/store";
-import type { PendingChange } from "./_group.ts";
+import type { Generation, PendingChange } from "./_group.ts";
 import { OverlayKeys } from "./_overlay_keys.ts";
 
 /** Beside as many entries as there are, so many that were replaced or dropped may lie in the log. */
@@ -13,21 +13,6 @@ const MOST_STALE = 256;
 /** How many changes share a table, and how many bytes of values, about. */
 const GENERATION_CHANGES = 16_384;
 const GENERATION_BYTES = 4 * 1024 * 1024;
-
-/**
- * Changes that came one after the other, by key. They are not taken out: the table goes as a whole once nothing
- * in it waits any more. One table of all changes would be copied whenever it grows or shrinks, hundreds of
- * thousands of keys that are in no cache: that was a tenth of the work of a first copy.
- */
-export class Generation {
-  readonly changes: Map<string, PendingChange> = new Map();
-
-  /** How many of them wait. */
-  waiting = 0;
-
-  /** Bytes of all values that were put in. */
-  bytes = 0;
-}
 
 /** Whether a key is in a range of keys. */
 export interface KeyRange {
@@ -112,7 +97,7 @@ export class Overlay {
         newest.changes.size >= this.#generationChanges || newest.bytes >= GENERATION_BYTES;
       if (!isFull) return newest;
     }
-    const next = new Generation();
+    const next = { changes: new Map<string, PendingChange>(), waiting: 0, bytes: 0 };
     this.#generations.push(next);
     return next;
   }
