@@ -3,7 +3,10 @@ import { CommitQueue } from "./_commit_queue.ts";
 import type { Group } from "./_group.ts";
 
 /** A queue over a disk that seems to need so long for a commit, and the sizes of its commits. */
-function queueOver(diskMs: number, mostWaitMs: number): { queue: CommitQueue; sizes: number[] } {
+function queueOver(
+  diskMs: number,
+  mostWaitMs: number,
+): { queue: CommitQueue; sizes: number[]; pass: (ms: number) => void } {
   const sizes: number[] = [];
   let nowMs = 0;
   const queue = new CommitQueue({
@@ -19,7 +22,8 @@ function queueOver(diskMs: number, mostWaitMs: number): { queue: CommitQueue; si
     mostWaitMs,
     now: () => nowMs,
   });
-  return { queue, sizes };
+  const pass = (ms: number): void => void (nowMs += ms);
+  return { queue, sizes, pass };
 }
 
 function nextTurn(): Promise<void> {
@@ -57,6 +61,32 @@ describe("CommitQueue", () => {
     await Promise.all([write(queue), write(queue)]);
     for (let n = 0; n < 3; n += 1) await write(queue);
     assert.deepEqual(sizes, [2, 1, 1, 1]);
+  });
+
+  it("takes in on a fast disk what each turn brings, until one brings nothing", async () => {
+    const { queue, sizes } = queueOver(1, 60_000);
+    await write(queue); // from now on it is known how long a commit takes
+    const writes = [write(queue), write(queue)];
+    for (let turn = 0; turn < 4; turn += 1) {
+      await nextTurn();
+      writes.push(write(queue));
+    }
+    await Promise.all(writes);
+    for (let n = 0; n < 2; n += 1) await write(queue);
+    assert.deepEqual(sizes, [1, 6, 1, 1]);
+  });
+
+  it("takes in writes no longer than the commit before it took", async () => {
+    const { queue, sizes, pass } = queueOver(1, 60_000);
+    await write(queue);
+    const writes = [write(queue), write(queue)];
+    for (let turn = 0; turn < 20; turn += 1) {
+      await nextTurn();
+      pass(0.3);
+      writes.push(write(queue));
+    }
+    await Promise.all(writes);
+    assert.ok((sizes[1] ?? 0) > 2 && Math.max(...sizes) < 9, `commits of ${sizes.join(", ")}`);
   });
 
   it("does not wait when everybody is there", async () => {
