@@ -76,7 +76,8 @@ export async function openDataFile(
 ): Promise<DataFile> {
   const path = join(folder, "data.mdb");
   const pages = readMetaPages(path);
-  if (pages === "damaged") throw damaged(folder, "its meta pages contradict each other");
+  if (pages.problem !== undefined)
+    throw damaged(folder, `data.mdb cannot be read: ${pages.problem}`);
   let environment: Environment;
   try {
     environment = await open(path);
@@ -85,7 +86,7 @@ export async function openDataFile(
     throw damaged(folder, `lmdb cannot read data.mdb (${reason})`, error);
   }
   try {
-    if (pages === "new") syncFolder(folder);
+    if (pages.isNew) syncFolder(folder);
     const suspects = await upgrade(folder, environment);
     return read(folder, environment, suspects);
   } catch (error) {

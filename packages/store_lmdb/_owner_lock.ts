@@ -8,13 +8,21 @@
 // inside a write transaction, of which lmdb lets one process at a time in: two that start together cannot
 // both find the table empty. Who finds somebody there leaves without having entered, because leaving
 // clears the rows of one's own process id, which in another container may be the owner's.
+//
+// The table is in the lock file beside it. The file itself says nothing, and after a power cut it may be
+// anything: lmdb would map it and end the process. It is made anew then, whoever has it open.
+import { rmSync } from "node:fs";
 import type { RootDatabase, Transaction } from "lmdb";
 import { withRoomyKeyBuffer } from "./_roomy_key_buffer.ts";
+import { readMetaPages } from "./_meta_pages.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 
 /** How often a taken folder is tried again, and how long apart: two that were refused may meet. */
 const ATTEMPTS = 4;
 const RETRY_MS = 50;
+
+/** Files whose locks this process holds: to open another file in the place of one would end its lock. */
+const held = new Set<string>();
 
 /** A lock that this process holds until it is released, or the process ends. */
 export interface OwnerLock {
@@ -30,13 +38,16 @@ export interface OwnerLock {
  */
 export async function takeOwnerLock(path: string, folder: string): Promise<OwnerLock> {
   const { open } = await import("lmdb");
+  if (!held.has(path) && readMetaPages(path).problem !== undefined) rmSync(path);
   for (let attempt = 1; ; attempt += 1) {
-    const database = withRoomyKeyBuffer(() =>
-      open({ path, noSubdir: true, maxDbs: 1, overlappingSync: false }),
-    );
-    const place = enter(database);
-    if (place !== undefined) return new HeldLock(database, place);
-    await database.close();
+    if (!held.has(path)) {
+      const database = withRoomyKeyBuffer(() =>
+        open({ path, noSubdir: true, maxDbs: 1, overlappingSync: false }),
+      );
+      const place = enter(database);
+      if (place !== undefined) return new HeldLock(path, database, place);
+      await database.close();
+    }
     if (attempt === ATTEMPTS) {
       throw new DataFolderError(
         "in-use",
@@ -49,12 +60,15 @@ export async function takeOwnerLock(path: string, folder: string): Promise<Owner
 }
 
 class HeldLock implements OwnerLock {
+  readonly #path: string;
   readonly #database: RootDatabase;
 
   /** Held on to: the row in the table goes with it. */
   #place: Transaction | undefined;
 
-  constructor(database: RootDatabase, place: Transaction) {
+  constructor(path: string, database: RootDatabase, place: Transaction) {
+    held.add(path);
+    this.#path = path;
     this.#database = database;
     this.#place = place;
   }
@@ -64,6 +78,7 @@ class HeldLock implements OwnerLock {
     this.#place.done();
     this.#place = undefined;
     await this.#database.close();
+    held.delete(this.#path);
   }
 }
 
