@@ -1,6 +1,7 @@
 import { StorageError } from "@dnd/store";
 import { readdirSync, renameSync, rmdirSync, rmSync, statfsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { checkPath } from "./_check_options.ts";
 import { type DataFile, settleCopy } from "./_data_file.ts";
 import { syncFile, syncFolder } from "./_durable_files.ts";
 import { makeFolderDeep } from "./_make_folder.ts";
@@ -18,7 +19,14 @@ export async function backUp(
   { dataFolder, file }: { readonly dataFolder: DataFolder; readonly file: DataFile },
   folder: string,
 ): Promise<void> {
+  checkPath("folder", folder);
   const target = resolve(folder);
+  if (isInside(target, dataFolder.path)) {
+    throw new DataFolderError(
+      "not-empty",
+      `Cannot back up into ${target}: it lies in the data folder itself`,
+    );
+  }
   const made = makeTarget(target);
   const path = join(target, "data.mdb");
   const part = `${path}.part`;
@@ -36,6 +44,12 @@ export async function backUp(
     if (made !== undefined) removeFolders(target, made);
     throw full ?? error;
   }
+}
+
+/** Whether a path lies in a folder, or is that. */
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));
 }
 
 /** @returns the topmost folder that was made; undefined if all were there */

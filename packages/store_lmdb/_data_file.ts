@@ -1,7 +1,7 @@
 // Opening a data file: what must be read before the first entry, and what must be right before anything
 // is written.
 import { type Head, StorageError } from "@dnd/store";
-import { ALGORITHM } from "@dnd/store/engine";
+import { ALGORITHM, PARTITION_LEVEL } from "@dnd/store/engine";
 import { join } from "node:path";
 import { type Environment, openEnvironment } from "./_environment.ts";
 import { syncFolder } from "./_durable_files.ts";
@@ -26,7 +26,6 @@ import {
   seal,
 } from "./_rows.ts";
 import { EMPTY_STATE, type StoredState, decodeState, encodeState } from "./_state_row.ts";
-import { PARTITION_LEVEL } from "./data_folder.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 
 /** An open data file, and what it said. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { checkEngineOptions } from "./_check_options.ts";
 import { CeilingFile } from "./_ceiling_file.ts";
 import { type DataFile, openDataFile } from "./_data_file.ts";
 import { syncFolder } from "./_durable_files.ts";
@@ -16,6 +17,7 @@ export async function openEngineWith(
   options: LmdbEngineOptions,
   open: (path: string) => Promise<Environment> = openEnvironment,
 ): Promise<LmdbEngine> {
+  checkEngineOptions(options);
   const { folder } = options;
   const dataFolder = typeof folder === "string" ? await openDataFolder(folder) : folder;
   let file: DataFile | undefined;

@@ -8,18 +8,17 @@
 //     ceiling            the clock ceiling between commits (see _ceiling_file.ts)
 //     owner.mdb          the lock (see _owner_lock.ts)
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { crc32 } from "node:zlib";
-import { ALGORITHM } from "@dnd/store/engine";
-import { LAYOUT, OLD_LAYOUT } from "./_rows.ts";
+import { StorageError } from "@dnd/store";
+import { ALGORITHM, PARTITION_LEVEL } from "@dnd/store/engine";
+import { LAYOUT } from "./_rows.ts";
 import { DataFolderError } from "./data_folder_error.ts";
 import { type OwnerLock, takeOwnerLock } from "./_owner_lock.ts";
-import { replaceFile, syncFolder } from "./_durable_files.ts";
+import { syncFolder } from "./_durable_files.ts";
+import { type Identity, checkIdentity, hasData, readIdentity, writeIdentity } from "./_identity.ts";
+import { checkFolderOptions, checkPath } from "./_check_options.ts";
 import { makeFolderDeep } from "./_make_folder.ts";
-
-/** The level of the digest tree whose nodes are the partitions of the ring (rule 14). */
-export const PARTITION_LEVEL = 2;
 
 /** How a data folder is opened. */
 export interface DataFolderOptions {
@@ -39,18 +38,6 @@ export interface DataFolderOptions {
  * - `copy`: the node found out that it runs on a copy, and called {@linkcode DataFolder.renew}
  */
 export type NewIdReason = "new" | "backup" | "lost" | "copy";
-
-interface Identity {
-  readonly layout: number;
-  readonly algorithm: number;
-  readonly partitionLevel: number;
-  readonly id: string;
-  readonly generation: number;
-  readonly cluster?: string | undefined;
-
-  /** Present in a backup: the node that it was made of. */
-  readonly backupOf?: string | undefined;
-}
 
 /** An open data folder: this process owns it until {@linkcode DataFolder.close}. */
 export interface DataFolder {
@@ -92,6 +79,7 @@ export interface DataFolder {
  *
  * @throws {DataFolderError} if it is in use, of another cluster, of an unknown version or damaged;
  * nothing in it has changed then
+ * @throws {InputTypeError | InputRangeError} if `folder` is no path, or `cluster` no name of 1 to 64 bytes
  *
  * @example
  * ```ts
@@ -106,6 +94,8 @@ export async function openDataFolder(
   folder: string,
   options: DataFolderOptions = {},
 ): Promise<DataFolder> {
+  checkPath("folder", folder);
+  checkFolderOptions(options);
   const path = resolve(folder);
   makeFolder(path);
   checkIdentity(path, readIdentity(path), options);
@@ -136,6 +126,7 @@ class OpenDataFolder implements DataFolder {
   #newIdReason: NewIdReason | undefined;
   #identity: Identity;
   readonly #lock: OwnerLock;
+  #isClosed = false;
 
   constructor(
     path: string,
@@ -180,14 +171,23 @@ class OpenDataFolder implements DataFolder {
   }
 
   markBackup(folder: string): void {
+    this.#checkOpen();
     writeIdentity(folder, { ...this.#identity, backupOf: this.id });
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#lock.release();
   }
 
+  /** Another process may own it by now. */
+  #checkOpen(): void {
+    if (!this.#isClosed) return;
+    throw new StorageError("closed", `Cannot change the data folder ${this.path}: it was closed`);
+  }
+
   #replace(identity: Identity): void {
+    this.#checkOpen();
     writeIdentity(this.path, identity);
     this.#identity = identity;
   }
@@ -205,11 +205,6 @@ function newIdReason(path: string, found: Identity | undefined): NewIdReason | u
   return used ? "lost" : undefined;
 }
 
-/** Whether there is a data file. LMDB takes one without a byte for a new one. */
-function hasData(path: string): boolean {
-  return (statSync(join(path, "data.mdb"), { throwIfNoEntry: false })?.size ?? 0) > 0;
-}
-
 function makeFolder(path: string): void {
   try {
     const made = makeFolderDeep(path);
@@ -219,70 +214,6 @@ function makeFolder(path: string): void {
     throw new DataFolderError("unreadable", `Cannot make the data folder ${path}: ${text(error)}`, {
       cause: error,
     });
-  }
-}
-
-function identityPath(path: string): string {
-  return join(path, "identity.json");
-}
-
-function writeIdentity(path: string, identity: Identity): void {
-  const body = JSON.stringify(identity);
-  const check = crc32(body).toString(16).padStart(8, "0");
-  replaceFile(identityPath(path), `${body}\n${check}\n`);
-}
-
-function readIdentity(path: string): Identity | undefined {
-  let content: string;
-  try {
-    content = readFileSync(identityPath(path), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new DataFolderError("unreadable", `Cannot read ${identityPath(path)}: ${text(error)}`, {
-      cause: error,
-    });
-  }
-  const [body = "", check = ""] = content.split("\n");
-  if (check !== crc32(body).toString(16).padStart(8, "0")) {
-    throw new DataFolderError(
-      "damaged",
-      `Cannot open the data folder ${path}: identity.json is damaged. ` +
-        "Delete that file to keep the data under a new node id, or restore a backup",
-    );
-  }
-  return JSON.parse(body) as Identity;
-}
-
-function checkIdentity(
-  path: string,
-  identity: Identity | undefined,
-  { cluster }: DataFolderOptions,
-): void {
-  if (identity === undefined) return;
-  for (const [name, found, known] of [
-    ["layout", identity.layout, LAYOUT],
-    ["hash algorithm", identity.algorithm, ALGORITHM],
-    ["partition level", identity.partitionLevel, PARTITION_LEVEL],
-  ] as const) {
-    if (found === known || (name === "layout" && found === OLD_LAYOUT)) continue;
-    throw new DataFolderError(
-      "version",
-      `Cannot open the data folder ${path}: its ${name} is ${found}, this version knows ${known}. ` +
-        "Use the version of dnd that wrote it, or export there and import here",
-    );
-  }
-  if (identity.backupOf !== undefined && !hasData(path)) {
-    throw new DataFolderError(
-      "damaged",
-      `Cannot open the data folder ${path}: it holds a backup that was cut short. Use another one`,
-    );
-  }
-  if (cluster !== undefined && identity.cluster !== undefined && identity.cluster !== cluster) {
-    throw new DataFolderError(
-      "cluster",
-      `Cannot open the data folder ${path}: it belongs to cluster "${identity.cluster}", ` +
-        `not to "${cluster}". Name that cluster, or another folder`,
-    );
   }
 }
 

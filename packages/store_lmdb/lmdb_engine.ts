@@ -9,6 +9,7 @@ import {
   type ScanOptions,
   type StoredEntry,
   type TimeIndex,
+  InputTypeError,
   StorageError,
   compareKeys,
 } from "@dnd/store";
@@ -131,6 +132,9 @@ export class LmdbEngine implements Engine {
 
   open(listener: EngineListener): EngineState {
     this.#check();
+    if (this.#listener !== undefined) {
+      throw new InputTypeError("invalid-argument", "Cannot open the engine: a map has it already");
+    }
     this.#listener = listener;
     const sums = new LeafSums();
     sums.sums.set(this.#parts.file.sums.sums);

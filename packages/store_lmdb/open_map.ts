@@ -1,4 +1,5 @@
 import { VersionedMap, type VersionedMapOptions } from "@dnd/store";
+import { checkMapOptions } from "./_check_options.ts";
 import { type DataFolder, openDataFolder } from "./data_folder.ts";
 import type { LmdbEngineOptions } from "./lmdb_engine_options.ts";
 import { openEngine } from "./open_engine.ts";
@@ -13,6 +14,7 @@ export interface OpenMapOptions
  * folder's, unless `node` says otherwise.
  *
  * @throws {DataFolderError} if the folder is in use, damaged, or of another version
+ * @throws {InputTypeError | InputRangeError} that says which option is wrong, or does not exist
  *
  * @example
  * ```ts
@@ -25,16 +27,18 @@ export interface OpenMapOptions
  * ```
  */
 export async function openMap(options: OpenMapOptions): Promise<VersionedMap> {
-  const { folder } = options;
+  checkMapOptions(options);
+  const { folder, node, clock, maxDriftMs, maxValueBytes, ...rest } = options;
   const isOurs = typeof folder === "string";
   const dataFolder: DataFolder = isOurs ? await openDataFolder(folder) : folder;
   try {
-    const engine = await openEngine({ ...options, folder: dataFolder, closesFolder: isOurs });
+    const engine = await openEngine({ closesFolder: isOurs, ...rest, folder: dataFolder });
     return new VersionedMap({
-      clock: Date.now,
-      ...options,
-      node: options.node ?? dataFolder.id,
+      node: node ?? dataFolder.id,
       engine,
+      clock: clock ?? Date.now,
+      ...(maxDriftMs === undefined ? {} : { maxDriftMs }),
+      ...(maxValueBytes === undefined ? {} : { maxValueBytes }),
     });
   } catch (error) {
     if (isOurs) await dataFolder.close();
