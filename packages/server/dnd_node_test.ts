@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { createClient, DndError, type Outcome } from "@dnd/client";
 import { TestAuthority } from "./_test_certificates.ts";
@@ -153,10 +154,12 @@ describe("DndNode", function () {
       const name = `${folder}/../${folder.split("/").at(-1) ?? ""}/./copy`;
       assert.deepEqual(await node.backup(name), { folder: resolve(name) });
       // What cannot be is refused with the folder and the reason, which the system names in its own words.
+      writeFileSync(`${folder}/file`, "");
       for (const [bad, why] of [
         [name, "it is not empty"],
-        [`${folder}/data/data.mdb`, "EEXIST"],
-        [`${folder}/data/data.mdb/x`, "ENOTDIR"],
+        [`${folder}/data/copy`, "it lies in the data folder itself"],
+        [`${folder}/file`, "EEXIST"],
+        [`${folder}/file/x`, "ENOTDIR"],
       ] as const) {
         await assert.rejects(node.backup(bad), (error) => {
           assert.ok(error instanceof DndError && error.code === "conflict");

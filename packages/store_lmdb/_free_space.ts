@@ -1,4 +1,4 @@
-import { statfsSync } from "node:fs";
+import { type StatsFs, statfsSync } from "node:fs";
 
 /** For how long a look at the file system is believed, in milliseconds. */
 const LOOK_MS = 100;
@@ -39,10 +39,24 @@ export class FreeSpace {
     this.#lookedAtMs = -Infinity;
   }
 
+  /** A folder that was moved away says nothing; its open files tell of a lack themselves. */
   #look(): void {
-    const { bavail, blocks, bsize } = statfsSync(this.#folder);
+    const found = look(this.#folder);
+    if (found === undefined) {
+      this.#freeBytes = Infinity;
+      return;
+    }
+    const { bavail, blocks, bsize } = found;
     this.#freeBytes = bavail * bsize;
     this.#reserve = this.#reserveBytes ?? Math.min(64 * MEBIBYTE, (blocks * bsize) / 20);
     this.#takenBytes = 0;
+  }
+}
+
+function look(folder: string): StatsFs | undefined {
+  try {
+    return statfsSync(folder);
+  } catch {
+    return undefined;
   }
 }
