@@ -117,9 +117,8 @@ export class Watcher implements AsyncIterableIterator<Change, undefined> {
 
   #wants(change: Change): boolean {
     if (change.type === "reset") return true;
-    const { prefix, key } = this.#options;
-    if (key !== undefined && change.key !== key) return false;
-    return prefix === undefined || change.key.startsWith(prefix);
+    const { prefix = "", key = change.key } = this.#options;
+    return change.key === key && change.key.startsWith(prefix);
   }
 
   #ready(): Change | undefined {

@@ -400,6 +400,7 @@ export function describeEngine(name: string, rig: EngineRig): void {
       await engine.close();
       const closed = { name: "StorageError", code: "closed" };
       assert.throws(() => engine.get("a"), closed);
+      assert.throws(() => engine.get(""), closed); // what a watch asks when it begins
       assert.throws(() => engine.scan({ limit: 1 }), closed);
       assert.throws(() => engine.admit(1), closed);
       assert.throws(() => writer.put("b", "x"), closed);

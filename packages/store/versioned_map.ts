@@ -189,6 +189,8 @@ export class VersionedMap {
    * with `return()` (so with the `for await` that reads it), with its signal, or with the map.
    *
    * A slow reader gets one `reset` in place of what it missed.
+   *
+   * @throws {StorageError} `closed` if the map was closed
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<Change, undefined> {
     const core = this.#core;
@@ -198,6 +200,7 @@ export class VersionedMap {
     checkCount("after", after, 0);
     checkCount("bufferSize", bufferSize, 1);
     checkCount("bufferBytes", bufferBytes, 1);
+    core.engine.get(""); // a closed one says so: nothing would ever come
     return core.watchers.watch(options, {
       counter: () => core.state.counter,
       page: (after) => changesAfter(core, after, 256),

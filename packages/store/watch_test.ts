@@ -186,6 +186,9 @@ describe("watch()", () => {
     map.put("b", bytesOf("x"));
     await map.close();
     expect(await take(last, 5)).to.deep.equal(["put b 2"]);
+    expect(() => map.watch())
+      .to.throw(StorageError)
+      .with.property("code", "closed");
   });
 
   it("ends with the error of an engine that failed", async () => {

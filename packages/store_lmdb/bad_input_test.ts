@@ -1,4 +1,4 @@
-import { InputRangeError, InputTypeError, VersionedMap } from "@dnd/store";
+import { InputRangeError, InputTypeError, StorageError, VersionedMap } from "@dnd/store";
 import { expect } from "chai";
 import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -80,6 +80,14 @@ describe("bad input to the engine", () => {
     expect(() => new VersionedMap({ node: "b", engine })).to.throw(InputTypeError, "already");
     map.put("a", utf8("1"));
     await map.close();
+  });
+
+  it("is a watch of a map that was closed", async () => {
+    const map = await openMap({ folder: freshFolder() });
+    await map.close();
+    expect(() => map.watch())
+      .to.throw(StorageError)
+      .with.property("code", "closed");
   });
 
   it("is a copy to nowhere, or into the data folder itself", async () => {
