@@ -6,7 +6,7 @@ import { keyChecksum, writeHeadRow } from "./_rows.ts";
 import type { RowWriter } from "./_environment.ts";
 import { placesByNumber } from "./_sorting.ts";
 
-/** Rows lie in pieces of memory of this size. */
+/** Rows lie in pieces of memory of this size, or of less where few are left. */
 const PIECE_BITS = 20;
 const PIECE_BYTES = 2 ** PIECE_BITS;
 
@@ -27,7 +27,7 @@ export class HeadRows {
   #piece = new RowMemory(0);
   readonly #row = new RowPart(this.#piece.bytes);
   #count = 0;
-  #at = PIECE_BYTES;
+  #at = 0;
   #places: Uint32Array | undefined;
 
   /** @param most how many rows there will be */
@@ -42,8 +42,9 @@ export class HeadRows {
   add(entry: StoredEntry): void {
     const { keyHash, key } = entry;
     const most = HEAD_BYTES + 3 * key.length + headBytes(entry);
-    if (this.#at + most > PIECE_BYTES) {
-      this.#piece = new RowMemory(PIECE_BYTES);
+    if (this.#at + most > this.#piece.bytes.length) {
+      const left = this.#hashes.length - this.#count; // if the others are like this one
+      this.#piece = new RowMemory(Math.max(most, Math.min(PIECE_BYTES, left * most)));
       this.#pieces.push(this.#piece);
       this.#at = 0;
     }
