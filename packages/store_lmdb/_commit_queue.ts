@@ -9,7 +9,7 @@
 //
 // On a fast disk it is the processor that is short, and a commit costs as much as the requests of tens of
 // writers. There a commit begins once a turn of the event loop has brought no writes, or as long after the
-// last one as that took: sixty-four connections make sixty writes a commit then, not forty.
+// last one as that took: sixty-four connections make some fifty-five writes a commit then, not forty.
 import { StorageError } from "@dnd/store";
 import { Group } from "./_group.ts";
 
